@@ -114,12 +114,17 @@ class Question(Generic[T]):
         """
         logger.info("the answer is not a valid %s; asking again: %s", self.output.name, wrong)
         schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
-        if results := self.stream.messages[:-1]:
-            self._results += results
-            self.prompt = self.prompt.after_call()
-        self.messages = asked_again([*self.messages, *results], text, wrong, schema)
+        self._keep_calls()
+        self.messages = asked_again(self.messages, text, wrong, schema)
         self.attempts += 1
         self.stream = self._stream()
+
+    def _keep_calls(self) -> None:
+        """Send the calls of tools for the last answer, and their results, with the next one: none is run twice."""
+        if calls := self.stream.messages[:-1]:
+            self._results += calls
+            self.messages = [*self.messages, *calls]
+            self.prompt = self.prompt.after_call()
 
     def _count(self, error: EmptyResponseError) -> None:
         """Count what an answer without text took, with what those before it did."""
@@ -150,13 +155,20 @@ class Question(Generic[T]):
                 self.stream.start()
             except G4FLiteError as error:
                 self._check_cut(error)
-                if not is_refusal(error, self._ways[0]):
+                if not is_refusal(error, self._ways[0]) or self._is_of_caller(error):
                     raise
                 logger.info("%s is refused; asking in another way: %s", self._ways[0], error)
                 remember(self.provider, self.prompt, self._ways.pop(0), self.output.schema)
+                if self.stream.usage is not None:  # of the answers that called tools
+                    self._usages.append(self.stream.usage)
+                self._keep_calls()
                 self.stream = self._stream()
             else:
                 return self
+
+    def _is_of_caller(self, error: G4FLiteError) -> bool:
+        """Return whether an error came between a call and its result: from ``approve`` or ``on_tool``."""
+        return error.after_calls and self.stream.messages[-2]["role"] == "assistant"
 
     def whole(self) -> Answer:
         """Read the answer to its end.

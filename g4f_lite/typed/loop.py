@@ -10,7 +10,7 @@ from ..answers.buffer import Buffer
 from ..answers.deltas import Attached, Delta, Finish, ToolCall, ToolCallDelta, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_whole_number
-from ..errors import DeadlineExceededError, ResponseFormatError, TurnsExceededError
+from ..errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, TurnsExceededError
 from ..messages import Messages, json_copy
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -99,7 +99,7 @@ class Loop:
         self._done: Messages = []  # those of the turns whose tools have run
         self._ended: list[AnswerStream] = []  # these turns, whose providers may have been different members of a chain
         self._turn = answer(prompt)  # which checks the prompt, and sends nothing yet
-        self._deltas = self._run()
+        self._deltas = self._marked(self._run())
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
@@ -132,6 +132,14 @@ class Loop:
     def messages(self) -> Messages:
         """The messages after the prompt: calls of tools, their results, and the answer of the last turn."""
         return [*self._done, self._turn.answer.to_message()]
+
+    def _marked(self, deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
+        """Pass on the deltas, and tell whoever may send the prompt again if tools had been called before an error."""
+        try:
+            yield from deltas
+        except G4FLiteError as error:
+            error.after_calls = bool(self._done)
+            raise
 
     def _run(self) -> Generator[Delta, None, None]:
         use, total = self._use, self._timeout.total

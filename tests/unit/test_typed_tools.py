@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from g4f_lite import Client, Conversation, Finish, OutputError, Tool, ToolCallDelta, Usage
+from g4f_lite import Client, Conversation, Finish, OutputError, ServiceError, Tool, ToolCallDelta, Usage
 from g4f_lite.testing import Scripted
 
 pytest.importorskip("msgspec", reason="the extra typed is not installed")
@@ -91,6 +91,37 @@ def test_a_call_may_be_forced_once_and_the_value_comes_after_it() -> None:
     provider = Schemas(LOOK, LACKS, FITS)
     Client(provider).ask("weather?", tools=[weather], tool_choice="required", output=Report)
     assert [call.options.get("tool_choice") for call in provider.calls] == ["required", None, None]
+
+
+def test_a_function_is_not_called_again_where_a_later_turn_is_asked_in_another_way() -> None:
+    ran: list[str] = []
+
+    def weather(city: str) -> str:
+        ran.append(city)
+        return "sunny"
+
+    refused = ServiceError("response_format is not supported together with tool messages", status=400)
+    provider = Schemas(LOOK, refused, LACKS, FITS)
+    conversation = Conversation(provider, tools=[weather])
+    assert conversation.ask("weather?", output=Report) == REPORT
+    assert ran == ["Oslo"]
+    assert [message["role"] for message in conversation.messages] == ROLES
+    assert ["response_format" in call.options for call in provider.calls] == [True, True, False, False]
+    with pytest.raises(OutputError) as caught:
+        Client(Schemas(LOOK, refused, LACKS)).ask("weather?", tools=[weather], output=Report, repairs=0)
+    assert caught.value.usage == Usage(10, 1, 11)
+
+
+@pytest.mark.parametrize("callback", ["approve", "on_tool"])
+def test_an_error_of_the_callers_is_not_taken_for_a_refusal_of_the_service(callback: str) -> None:
+    provider = Schemas(LOOK, FITS)
+
+    def ask_another_model(*_: Any) -> bool:
+        raise ServiceError("the schema is too large", status=400)
+
+    with pytest.raises(ServiceError, match="the schema is too large"):
+        Client(provider).ask("weather?", tools=[weather], output=Report, **{callback: ask_another_model})
+    assert len(provider.calls) == 1
 
 
 def test_a_value_cannot_be_a_call_for_the_caller() -> None:
