@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterator
 from enum import Enum
-from itertools import islice
 from typing import Any
 
 import msgspec.inspect as shapes
@@ -23,6 +22,7 @@ def _refuse(constant: str) -> Any:
 
 _READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accepts line breaks in strings
 _BEGINNING = re.compile(r"[\[{]")
+_BRACKETS = re.compile(r'(?s)[\[\]{}]|"(?:[^"\\]|\\.)*"?')  # those in a string are part of it
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets
 _MAX_READ = 8 * 1024 * 1024  # characters that attempts which fail may read, all together
 _LONGEST_QUOTE = 80  # of a text in an error
@@ -40,7 +40,12 @@ def plain_json(text: str) -> Any:
 
 
 def json_in(text: str) -> Iterator[Any]:
-    """Iterate the JSON values in a text: the whole of it, or else each object and each list."""
+    """Iterate the JSON values in a text: the whole of it, or else each object and each list.
+
+    Nothing inside of one that has a mistake is a value: it would be a part, taken for the whole.
+
+    :raises Mismatch: if there are more brackets than are tried: another value may come after those that were found
+    """
     try:
         whole = _READER.decode(without_fence(text))
     except (ValueError, RecursionError):
@@ -51,17 +56,43 @@ def json_in(text: str) -> Iterator[Any]:
             yield from json_in(whole)
         return
     end = read = 0
-    for beginning in islice(_BEGINNING.finditer(text), _ATTEMPTS):
-        if beginning.start() < end:
-            continue
+    for _ in range(_ATTEMPTS):
+        if (beginning := _BEGINNING.search(text, end)) is None:
+            return
+        start = beginning.start()
         try:
-            value, end = _READER.raw_decode(text, beginning.start())
+            value, end = _READER.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            read += getattr(error, "pos", len(text)) - beginning.start()
+            failed_at = getattr(error, "pos", len(text))
+            end = start + 1 if _is_no_json(text, start, failed_at) else _end_of_brackets(text, start)
+            read += max(failed_at, end) - start
             if read > _MAX_READ:
-                return
+                break
             continue
         yield value
+    if _BEGINNING.search(text, end):
+        raise Mismatch("expected JSON and nothing else, got a text with many brackets")
+
+
+def _is_no_json(text: str, start: int, failed_at: int) -> bool:
+    """Return whether a bracket is one of the text around JSON: what follows it does not even begin as JSON.
+
+    A comment and a text in single quotation marks are mistakes that are made in JSON.
+    """
+    return not text[start:failed_at].strip("[{ \t\r\n") and text[failed_at : failed_at + 1] not in ("/", "'")
+
+
+def _end_of_brackets(text: str, start: int) -> int:
+    """Return the position after the bracket that closes the one at a position; the end of the text if none does."""
+    depth = 0
+    for found in _BRACKETS.finditer(text, start):
+        if found[0] in "[{":
+            depth += 1
+        elif found[0] in "]}":
+            depth -= 1
+            if not depth:
+                return found.end()
+    return len(text)
 
 
 def fitted(value: Any, shape: Any) -> Any:

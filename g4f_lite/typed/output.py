@@ -120,11 +120,14 @@ class Output(Generic[T]):
         """
         reason: Mismatch | None = None
         fits: list[tuple[Any, T]] = []
-        for found in json_in(text):
-            try:
-                fits.append((found, self.value_of(self._unwrapped(found))))
-            except Mismatch as error:
-                reason = reason or error
+        try:
+            for found in json_in(text):
+                try:
+                    fits.append((found, self.value_of(self._unwrapped(found))))
+                except Mismatch as error:
+                    reason = reason or error
+        except Mismatch as error:
+            fits, reason = [], reason or error
         if fits:
             first, value = fits[0]
             if any(found != first and other != value for found, other in fits):  # which of them is only an example?
