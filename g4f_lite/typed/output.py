@@ -134,9 +134,9 @@ class Output(Generic[T]):
                 raise Mismatch("expected one value, got several different ones")
             return self._unwrapped(first), value
         if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
-            alone = text.strip().strip("\"'`.")
-            with suppress(Mismatch):
-                return alone, self.value_of(alone)
+            for alone in _alone(without_fence(text)):
+                with suppress(Mismatch):
+                    return alone, self.value_of(alone)
         quoted = text.strip()[:_LONGEST_QUOTE]
         raise reason or Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text")
 
@@ -178,6 +178,19 @@ def _cached(kind: Any) -> Output[Any]:
 def _exact(text: str) -> Iterable[str]:
     """Return the texts that may be the JSON itself: this one, and the one in its code fence."""
     return dict.fromkeys((text, without_fence(text)))
+
+
+def _alone(text: str) -> Iterable[str]:
+    """Return the texts that may be a value: this one, without quotation marks around it, and without its full stop."""
+    return dict.fromkeys((_unquoted(text), _unquoted(text.removesuffix(".")), _unquoted(text).removesuffix(".")))
+
+
+def _unquoted(text: str) -> str:
+    """Return a text without the quotation marks around it, unless it has such marks inside as well."""
+    if len(text) < 2 or text[0] != text[-1] or text[0] not in "\"'`":
+        return text
+    inner = text.strip(text[0])
+    return text if text[0] in inner else inner
 
 
 def _to_model(kind: type, value: Any) -> Any:
