@@ -178,10 +178,11 @@ class Question(Generic[T]):
         :raises OutputError: if it calls a tool that is for the caller to run
         """
         try:
-            answer = self.stream.text()
+            self.stream.text()
         except EmptyResponseError as error:
             self._check_cut(error)
             raise
+        answer = self.answer
         if answer.usage is not None:
             self._usages.append(answer.usage)
         if answer.refusal:
@@ -209,7 +210,13 @@ class Question(Generic[T]):
     def mismatched(self, reason: Mismatch) -> OutputError:
         """Return the error for the answer, which does not fit."""
         text = f"the answer is not a valid {self.output.name}: {reason}"
-        return self._told(OutputError(text), self.stream.answer, reason)
+        return self._told(OutputError(text), self.answer, reason)
+
+    @property
+    def answer(self) -> Answer:
+        """What has come of the last answer, without the text before a call of tools: a value in it would be a guess."""
+        whole, text = self.stream.answer, self.stream.messages[-1]["content"] or ""
+        return whole if text == whole else Answer(text, **vars(whole))
 
     @property
     def usage(self) -> Usage | None:

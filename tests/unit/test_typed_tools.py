@@ -62,6 +62,27 @@ def test_a_stream_has_snapshots_of_the_last_answer() -> None:
         assert stream.answer == '{"city": "Oslo", "sunny": true}'
 
 
+def test_json_before_a_call_is_not_the_answer() -> None:
+    guess = ['{"city": "unknown", "sunny": false}', *LOOK[1:]]
+    provider = Scripted(guess, "It is sunny.", FITS)
+    assert Client(provider).ask("weather?", tools=[weather], output=Report) == REPORT
+    assert [message["content"] for message in provider.calls[2].messages[2:5]] == [
+        guess[0],
+        "sunny in Oslo",
+        "It is sunny.",
+    ]
+    assert Client(Scripted(guess, FITS)).map(["weather?"], tools=[weather], output=Report).outputs() == [REPORT]
+    with Client(Scripted(guess, FITS)).stream("weather?", tools=[weather], output=Report) as stream:
+        assert (stream.output, stream.answer, stream.answer.usage) == (REPORT, "".join(FITS[:2]), Usage(30, 3, 33))
+    with (
+        Client(Scripted(['{"value": [1]}', *LOOK[1:]], '{"value": [2]}')).stream(
+            "weather?", tools=[weather], output=list[int]
+        ) as numbers,
+        pytest.raises(OutputError, match="the list that came first is not the value of the whole"),
+    ):
+        list(numbers.items())
+
+
 def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_results() -> None:
     provider = Scripted(LOOK, LACKS, FITS)
     assert Client(provider).ask("weather?", tools=[weather], output=Report) == REPORT
