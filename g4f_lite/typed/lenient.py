@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import msgspec.inspect as shapes
@@ -119,8 +120,10 @@ def fitted(value: Any, shape: Any) -> Any:
         raise ValueError(f"Expected a finite number, got {value!r:.20}")
     if isinstance(value, str):
         value = valid_text(value)
-        words = _words(shape)
-        return value if value in words.values() else words.get(value.strip().casefold(), value)
+        if isinstance(shape, (shapes.EnumType, shapes.LiteralType)):
+            exact, forms = _words(shape.values if isinstance(shape, shapes.LiteralType) else shape.cls)
+            return value if value in exact else forms.get(value.strip().casefold(), value)
+        return value
     if isinstance(shape, shapes.StrType) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value
@@ -157,11 +160,14 @@ def _default(field: shapes.Field) -> Any:
     return field.default
 
 
-def _words(shape: Any) -> dict[str, Any]:
-    """Return the words of an enumeration, by their forms without case; those of the values come before the names."""
-    if isinstance(shape, shapes.LiteralType):
-        return {each.casefold(): each for each in shape.values if isinstance(each, str)}
-    if isinstance(shape, shapes.EnumType) and issubclass(shape.cls, Enum):
-        values = {each.value.casefold(): each.value for each in shape.cls if isinstance(each.value, str)}
-        return {**{each.name.casefold(): each.value for each in shape.cls}, **values}
-    return {}
+@lru_cache(maxsize=128)  # an answer may have a million of them
+def _words(kind: type[Enum] | tuple[Any, ...]) -> tuple[frozenset[str], dict[str, Any]]:
+    """Return the words of an enumeration, and what they stand for by their forms without case.
+
+    :param kind: an Enum, whose values come before its names, or the values of a Literal
+    """
+    members = () if isinstance(kind, tuple) else tuple(kind)
+    values = kind if isinstance(kind, tuple) else tuple(each.value for each in members)
+    exact = [each for each in values if isinstance(each, str)]
+    names = {each.name.casefold(): each.value for each in members}
+    return frozenset(exact), {**names, **{each.casefold(): each for each in exact}}

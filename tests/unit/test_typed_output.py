@@ -202,6 +202,12 @@ def test_a_text_is_not_read_again_from_each_bracket_to_its_end(monkeypatch):
     assert len(read) <= 4  # as whole, and three times from a bracket, each half of that
 
 
+def test_the_words_of_an_enumeration_are_listed_once():
+    lenient._words.cache_clear()
+    assert Output.of(list[Color]).convert('["RED", "Blue", "red"]') == [Color.RED, Color.BLUE, Color.RED]
+    assert lenient._words.cache_info().misses == 1
+
+
 def test_the_output_of_a_type_is_made_once():
     assert Output.of(list[Person]) is Output.of(list[Person])
     assert Output.of(Person) is not Output.of(Point)
