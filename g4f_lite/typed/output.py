@@ -245,4 +245,6 @@ def _mismatch(error: Exception) -> Mismatch:
 
 
 def _shortened(reason: str) -> str:
+    """Return a reason in one line that is not too long: it may quote the answer."""
+    reason = " ".join(reason.split())
     return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"

@@ -163,6 +163,7 @@ def test_what_does_not_fit_says_why(kind, text, reason):
         (Pets, {"pets": [{}] * 5}, "; Field required - at `pets.4.age`"),
         (Pets, {"pets": [{}] * 500}, "; Field required - at `pets.4.age`; and 990 more"),
         (Pets, {"pets": [{}] * 501}, "1002 mistakes"),
+        (Pets, {"pets": [], "x\ny": 1}, "Extra inputs are not permitted - at `x y`"),
         (Pets, {"pets": [], "x" * 2_000: 1}, f"Extra inputs are not permitted - at `{'x' * 963}…"),
         (Color, "z" * 2_000, f"Invalid enum value '{'z' * 980}…"),
     ],
