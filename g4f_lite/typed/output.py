@@ -130,7 +130,7 @@ class Output(Generic[T]):
             fits, reason = [], reason or error
         if fits:
             first, value = fits[0]
-            if any(found != first and other != value for found, other in fits):  # which of them is only an example?
+            if any(found != first and _differ(other, value) for found, other in fits):  # which is only an example?
                 raise Mismatch("expected one value, got several different ones")
             return self._unwrapped(first), value
         if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
@@ -178,6 +178,14 @@ def _cached(kind: Any) -> Output[Any]:
 def _exact(text: str) -> Iterable[str]:
     """Return the texts that may be the JSON itself: this one, and the one in its code fence."""
     return dict.fromkeys((text, without_fence(text)))
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Return whether two values differ, or cannot be compared, such as a signaling NaN."""
+    try:
+        return bool(one != other)
+    except Exception:  # noqa: BLE001  a class of somebody else's
+        return True
 
 
 def _alone(text: str) -> Iterable[str]:

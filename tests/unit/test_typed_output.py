@@ -148,6 +148,7 @@ def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
         (float, ".85", "expected JSON, got '.85'"),
         (int, "'.85'", "expected JSON"),
         (float, "1e999", "Expected a finite number, got inf"),
+        (Decimal, 'Either {"value": "sNaN"} or {"value": 4}', "expected one value, got several different ones"),
         (list[float], '["NaN"]', "Expected a finite number, got 'NaN'"),
     ],
 )
