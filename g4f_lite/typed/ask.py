@@ -72,6 +72,7 @@ class Question(Generic[T]):
         self._began_at = time.monotonic()
         self._limits = Timeout.of(self.prompt.timeout, getattr(self.provider, "timeout", None))  # of all answers
         self._usages: list[Usage] = []
+        self._why_again = ""
         self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
         self.stream = self._stream()
 
@@ -117,6 +118,7 @@ class Question(Generic[T]):
         self._keep_calls()
         self.messages = asked_again(self.messages, text, wrong, schema)
         self.attempts += 1
+        self._why_again = "none before fitted"
         self.stream = self._stream()
 
     def _keep_calls(self) -> None:
@@ -155,13 +157,14 @@ class Question(Generic[T]):
                 self.stream.start()
             except G4FLiteError as error:
                 self._check_cut(error)
-                if not is_refusal(error, self._ways[0]) or self._is_of_caller(error):
+                if not is_refusal(error, self._ways[0]) or self._is_of_caller(error) or not self._has_time():
                     raise
                 logger.info("%s is refused; asking in another way: %s", self._ways[0], error)
                 remember(self.provider, self.prompt, self._ways.pop(0), self.output.schema)
                 if self.stream.usage is not None:  # of the answers that called tools
                     self._usages.append(self.stream.usage)
                 self._keep_calls()
+                self._why_again = "the service had refused another way of asking"
                 self.stream = self._stream()
             else:
                 return self
@@ -247,9 +250,9 @@ class Question(Generic[T]):
 
     def _name_limit(self, error: DeadlineExceededError) -> None:
         """Say of an answer that was asked for again that the caller's limit passed, not what was left of it."""
-        if self.attempts > 1 and error.limit == "total" and self._limits.total is not None:
+        if self._why_again and error.limit == "total" and self._limits.total is not None:
             text = f"the total time limit of {self._limits.total:g} s passed while answer {self.attempts} was asked for"
-            error.message = f"{text}, as none before fitted; give a longer timeout= if that is too short"
+            error.message = f"{text}, as {self._why_again}; give a longer timeout= if that is too short"
             error.args = (error.message,)
 
     def _has_time(self) -> bool:
