@@ -73,6 +73,7 @@ class Question(Generic[T]):
         self._limits = Timeout.of(self.prompt.timeout, getattr(self.provider, "timeout", None))  # of all answers
         self._usages: list[Usage] = []
         self._why_again = ""
+        self._in_approve = 0.0  # seconds, which do not count
         self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
         self.stream = self._stream()
 
@@ -123,6 +124,7 @@ class Question(Generic[T]):
 
     def _keep_calls(self) -> None:
         """Send the calls of tools for the last answer, and their results, with the next one: none is run twice."""
+        self._in_approve += getattr(self.stream.source, "seconds_in_approve", 0.0)
         if calls := self.stream.messages[:-1]:
             self._results += calls
             self.messages = [*self.messages, *calls]
@@ -259,7 +261,8 @@ class Question(Generic[T]):
         """Return whether the limit on the whole call leaves time for another answer, which is then limited to that."""
         if self._limits.total is None:
             return True
-        left = self._limits.total - (time.monotonic() - self._began_at)
+        waited = self._in_approve + getattr(self.stream.source, "seconds_in_approve", 0.0)
+        left = self._limits.total - (time.monotonic() - self._began_at - waited)
         if left > 0:
             self.prompt = replace(self.prompt, timeout=replace(self._limits, total=left))
         return left > 0

@@ -95,6 +95,7 @@ class Loop:
         self._closed = False
         self._has_text = False
         self._ends_at: float | None = None
+        self.seconds_in_approve = 0.0
         self._usage: Usage | None = None  # of all turns
         self._done: Messages = []  # those of the turns whose tools have run
         self._ended: list[AnswerStream] = []  # these turns, whose providers may have been different members of a chain
@@ -196,7 +197,8 @@ class Loop:
         if use.approve is not None:
             before = self._clock()
             approve_all(runs, use.approve)
-            self._ends_at = None if self._ends_at is None else self._ends_at + self._clock() - before
+            self.seconds_in_approve += (waited := self._clock() - before)
+            self._ends_at = None if self._ends_at is None else self._ends_at + waited
         for step in in_steps(runs):
             self._seconds_left()
             if self._closed:

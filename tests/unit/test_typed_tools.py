@@ -13,6 +13,10 @@ from g4f_lite.testing import Scripted
 
 pytest.importorskip("msgspec", reason="the extra typed is not installed")
 
+from g4f_lite.typed.loop import Loop
+
+from .tool_loops import Clock, Timed
+
 
 @dataclass
 class Report:
@@ -92,6 +96,20 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_results() -> No
     assert "missing required field `sunny`" in request["content"]
     with pytest.raises(OutputError, match="missing required field `sunny`"):
         Client(Scripted(LOOK, LACKS)).ask("weather?", tools=[weather], output=Report, repairs=0)
+
+
+def test_waiting_for_leave_takes_no_time_from_the_answers_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setitem(Loop.__init__.__kwdefaults__, "clock", clock)
+
+    def approve(call: Any) -> bool:
+        return clock.move(3600) > 0
+
+    provider = Timed(LOOK, LACKS, LOOK, LACKS, FITS)
+    client = Client(provider)
+    assert client.ask("weather?", tools=[weather], output=Report, approve=approve, timeout=10, repairs=2) == REPORT
+    assert provider.totals == [10] * 5
 
 
 @pytest.mark.parametrize("answers", [[LOOK, FITS], [LOOK, LACKS, FITS], [LOOK, [Finish("stop")], FITS]])
