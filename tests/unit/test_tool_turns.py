@@ -23,6 +23,8 @@ from g4f_lite.testing import Scripted
 pytest.importorskip("msgspec", reason="the extra typed is not installed")
 
 
+from g4f_lite.typed.turn import MAX_THREADS
+
 from .tool_loops import CLOCK, MESSAGES, Clock, Timed, ask, call, loop, results, weather
 
 
@@ -113,6 +115,18 @@ class TestTime:
         assert ran == [6, 6]
         assert caught.value.limit == "total"
         assert len(provider.calls) == 1
+
+    def test_is_checked_before_a_parallel_call_that_would_wait_for_a_thread(self) -> None:
+        clock, ran = Clock(), []
+
+        def slow(n: int) -> None:
+            ran.append(n)
+            clock.now = 200.0
+
+        provider = Timed([call("slow", n, n=n) for n in range(MAX_THREADS + 1)], "Never.")
+        with pytest.raises(DeadlineExceededError):
+            loop(provider, [Tool(slow, parallel=True)], clock).text()
+        assert sorted(ran) == list(range(MAX_THREADS))
 
     def test_a_later_turn_gets_what_is_left(self) -> None:
         clock = Clock()
