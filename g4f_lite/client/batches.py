@@ -95,7 +95,7 @@ class BatchCalls:
             stream.text()
             return Kept.of(stream, time.monotonic() - began_at)
         question = self._router.question(prompt, self._output, provider or self._provider, self._use)
-        on_begin(lambda: question.stream.close())
+        on_begin(question.close)
         question.ask(self._repairs)
         kept = Kept.of(question.stream, time.monotonic() - began_at)
         usage = question.usage  # of all answers

@@ -73,6 +73,7 @@ class Question(Generic[T]):
         self._limits = Timeout.of(self.prompt.timeout, getattr(self.provider, "timeout", None))  # of all answers
         self._usages: list[Usage] = []
         self._why_again = ""
+        self._closed = False
         self._in_approve = 0.0  # seconds, which do not count
         self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
         self.stream = self._stream()
@@ -120,7 +121,7 @@ class Question(Generic[T]):
         self.messages = asked_again(self.messages, text, wrong, schema)
         self.attempts += 1
         self._why_again = "none before fitted"
-        self.stream = self._stream()
+        self._go_on()
 
     def _keep_calls(self) -> None:
         """Send the calls of tools for the last answer, and their results, with the next one: none is run twice."""
@@ -148,6 +149,17 @@ class Question(Generic[T]):
         stream = self.send(asked(prompt, self._ways[0], self.output.schema, self.provider))
         return stream.through(arguments_as_text) if self._ways[0] == "tool" else stream
 
+    def _go_on(self) -> None:
+        """Prepare the next answer, which is closed if the question is: close() may have seen the answer before."""
+        self.stream = self._stream()
+        if self._closed:
+            self.stream.close()
+
+    def close(self) -> None:
+        """End the answer, from any thread."""
+        self._closed = True
+        self.stream.close()
+
     def begin(self) -> Question[T]:
         """Start the answer; where the service refuses the way of asking for it, take the next one.
 
@@ -167,7 +179,7 @@ class Question(Generic[T]):
                     self._usages.append(self.stream.usage)
                 self._keep_calls()
                 self._why_again = "the service had refused another way of asking"
-                self.stream = self._stream()
+                self._go_on()
             else:
                 return self
 

@@ -163,10 +163,11 @@ class Loop:
                 )
             self._done += self._results(calls)
             prompt = self._next_prompt(self._seconds_left())
-            if self._closed:
-                return
             self._ended.append(self._turn)
             self._turn = self._answer(prompt)
+            if self._closed:  # and close() may have seen the turn before
+                self._turn.close()
+                return
 
     def _pass_on(self, deltas: Iterator[Delta]) -> Generator[Delta, None, Buffer]:
         """Pass on the deltas of a turn as they come; return those that are passed on only if it is the last one.

@@ -126,7 +126,7 @@ class TypedStream(Generic[T]):
 
     def close(self) -> None:
         """End the answer, from any thread."""
-        self._question.stream.close()
+        self._question.close()
 
     def __enter__(self) -> TypedStream[T]:
         return self

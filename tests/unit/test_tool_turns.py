@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from g4f_lite import (
+    AnswerStream,
     Client,
     Conversation,
     DeadlineExceededError,
+    Prompt,
     StreamInterruptedError,
     Tool,
     ToolCall,
@@ -181,6 +183,20 @@ class TestClose:
         with pytest.raises(StreamInterruptedError):
             stream.text()
         assert ran == []
+        assert len(provider.calls) == 1
+
+    @pytest.mark.parametrize("output", [None, str])
+    def test_between_two_turns(self, output: Any) -> None:
+        class Closes(Scripted):
+            def answer(self, prompt: Prompt) -> AnswerStream:
+                if self.calls:
+                    stream.close()
+                return super().answer(prompt)
+
+        provider = Closes([call("weather", city="Oslo")], "Never.")
+        stream = Client(provider).stream("x", tools=[weather], output=output)
+        with pytest.raises(StreamInterruptedError):
+            list(stream)
         assert len(provider.calls) == 1
 
     def test_between_two_pieces(self) -> None:

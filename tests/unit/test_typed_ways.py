@@ -12,6 +12,7 @@ from g4f_lite import (
     OutputTruncatedError,
     RateLimitError,
     ServiceError,
+    StreamInterruptedError,
     Timeout,
 )
 from g4f_lite.testing import Scripted
@@ -130,6 +131,20 @@ def test_the_limit_of_a_call_holds_for_all_ways_of_asking(monkeypatch):
     with pytest.raises(ServiceError):
         Client(Slow(REFUSED, TEXT), timeout=Timeout(total=40)).ask("Who?", output=Person)
     assert limits == [100, 60, 20, 40]
+
+
+def test_a_stream_that_is_closed_is_not_asked_in_the_next_way():
+    class Closes(Formats):
+        def answer(self, prompt):
+            if self.calls:
+                stream.close()
+            return super().answer(prompt)
+
+    provider = Closes(REFUSED, TEXT)
+    stream = Client(provider).stream("Who?", output=Person)
+    with pytest.raises(StreamInterruptedError):
+        stream.start()
+    assert len(provider.calls) == 1
 
 
 def test_a_schema_that_is_refused_says_nothing_of_another():
