@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import sys
 import warnings
@@ -52,7 +51,10 @@ _INSTEAD = {
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }
 
-# Arguments of ask and map as other libraries name them.
+# Arguments of ask and map that are no options, for misprints.
+_ARGUMENTS = {"images", "messages", "model", "output", "prompt", "provider", "proxy", "repairs", "retry", "store"}
+_ARGUMENTS |= {"system", "timeout", "tools", "workers"}
+# The same as other libraries name them.
 _OF_A_CALL = {
     **dict.fromkeys(("attachments", "files", "image", "media"), "images"),
     **dict.fromkeys(("engine", "model_name"), "model"),
@@ -157,23 +159,6 @@ _OF_OPENAI = {
     "responses": "client.chat.completions.create",
 }
 
-# Attributes of the results of a batch, or of one of them, as people guess them.
-_OF_RESULTS = {
-    **dict.fromkeys(("answers", "contents", "responses"), "texts()"),
-    **dict.fromkeys(("as_dataframe", "dataframe", "df", "to_df", "to_dataframe", "to_pandas"), "to_frame()"),
-    **dict.fromkeys(("content", "message", "response"), "text"),
-    **dict.fromkeys(("errors", "failures"), "failed"),
-    **dict.fromkeys(("parsed", "value"), "output"),
-    "show": "to_frame()",
-    "values": "outputs()",
-    "exception": "error",
-    "prompt": "input",
-    "to_csv": "to_frame().to_csv(…)",
-    "to_excel": "to_frame().to_excel(…)",
-    "to_json": "to_frame().to_json(…)",
-    "to_parquet": "to_frame().to_parquet(…)",
-}
-
 # Keys by how they begin: of OpenAI and most others, NVIDIA, Perplexity, Cerebras; Groq, Hugging Face, Replicate,
 # Fireworks, GitHub, GitLab, Slack; Google's API keys and OAuth tokens, Amazon's; JSON web tokens.
 KEYS = (
@@ -181,13 +166,6 @@ KEYS = (
     r"\b(?:(?:sk|pk|rk)_(?:live|test|proj)|gsk|hf|r8|fw|gh[a-z]|github_pat|tgp_v1)_[A-Za-z0-9_]{8,}",
     r"\b(?:AIza[\w-]{16,}|ya29\.[\w-]{16,}|A[KS]IA[A-Z0-9]{12,}|eyJ[\w-]{16,}[\w.-]*)",
 )
-
-
-def missing_of_results(owner: object, name: str) -> AttributeError:
-    """Return the error for an attribute that the results of a batch, or one of them, lack."""
-    right = _OF_RESULTS.get(name, "")
-    hint = f"; write .{right}" if right and hasattr(owner, right.partition("(")[0]) else ""
-    return AttributeError(f"{type(owner).__name__} has no attribute {name!r}{hint}", name=name, obj=owner)
 
 
 def missing_attribute(owner: str, name: str) -> str:
@@ -259,20 +237,6 @@ def check_proxy(proxy: Any, name: str = "proxy") -> str:
     return proxy
 
 
-def is_switched_on(variable: str) -> bool:
-    """Return whether a variable of the environment that is a switch is on.
-
-    :raises ValueError: if its value is neither 1, true, yes or on, nor 0, false, no, off or empty
-    """
-    value = os.environ.get(variable, "")
-    word = value.strip().lower()
-    if word not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
-        raise ValueError(
-            f"{variable} must be 1, true, yes or on, or else 0, false, no or off, not {hide_keys(value)!r}"
-        )
-    return word in ("1", "true", "yes", "on")
-
-
 def check_callback(function: Any, name: str) -> Any:
     """Check a callback, and return it.
 
@@ -325,7 +289,7 @@ def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
         return f"{owner} has no option {name!r}: write {_OF_A_CALL[name]}="
     import difflib
 
-    known = to_compare(known)
+    known = to_compare(sorted({*known, *_ARGUMENTS} - {name}) if kind == "option" else known)
     service = service_of(name) if kind in ("preset", "provider") else None
     if service is not None and service in known:
         whole = kind == "preset" or name.isalpha()

@@ -8,7 +8,7 @@ from typing import Any
 
 from .arguments import check_name, check_proxy
 from .messages import Image, Message, Messages, json_copy, to_messages
-from .timeout import CallRetry, Timeout, TimeoutLike, check_retry
+from .timeout import ALONE, Allowance, CallRetry, Timeout, TimeoutLike, check_retry
 
 # Options of OpenAI's API that ask for what everybody does without them.
 _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
@@ -37,10 +37,7 @@ class Prompt:
     :param proxy: the URL of the proxy for this call; None for the provider's own
     :param stream: whether the service is to send the answer as it comes, and not as a whole
     :param retry: the retry policy of this call; None for one attempt, ``"own"`` for the provider's own
-    :param share: seconds until the first delta in all, for a member of a chain; None without such a limit
-    :param has_fallback: whether a chain can ask another provider, so that its member leaves a long wait to the chain
-    :param patience: seconds that the call may wait in all because its service asks for it, for a batch or a member of
-        a chain; None leaves it to the retry policy
+    :param allowance: what the call may take besides its timeout, in a chain or in a batch
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     :param optional: the names of options that are dropped for a member of a chain that does not support them
@@ -53,9 +50,7 @@ class Prompt:
     proxy: str | None = field(default=None, repr=False)  # it may contain a password
     stream: bool = True
     retry: CallRetry = "own"
-    share: float | None = None
-    has_fallback: bool = False
-    patience: float | None = None
+    allowance: Allowance = ALONE
     fresh: bool = False
     without: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
@@ -121,16 +116,6 @@ class Prompt:
         if self.options.get("tool_choice") in (None, "auto", "none"):
             return self
         return replace(self, options={name: self.options[name] for name in self.options if name != "tool_choice"})
-
-    def fitting(self, known: frozenset[str] | None) -> Prompt:
-        """Return the prompt without its ``optional`` options that are not supported.
-
-        :param known: the options that are; None if any is
-        """
-        dropped = frozenset() if known is None else self.optional - known
-        if not dropped:
-            return self
-        return replace(self, options={name: value for name, value in self.options.items() if name not in dropped})
 
     def secrets(self) -> list[str]:
         """List what this call alone sends beside the prompt, which no message may show."""

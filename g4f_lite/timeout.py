@@ -1,10 +1,10 @@
-"""How long a call may take, and how often it is tried: two plain policies."""
+"""How long a call may take, and how often it is tried: plain policies."""
 
 from __future__ import annotations
 
 import os
 import threading
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from typing import Any, Literal, Union
 
 import tenacity
@@ -75,8 +75,25 @@ class Timeout:
             return None
         try:
             return cls.of(float(value))
-        except ValueError as error:
-            raise ValueError(f"G4F_LITE_TIMEOUT must be seconds, such as 30, not {value!r}") from error
+        except ValueError:  # which quotes the value, and that may be a key by mistake
+            raise ValueError("G4F_LITE_TIMEOUT must be a positive number of seconds, such as 30") from None
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a call may take besides its timeout, where it is one of several: of a member of a chain, or in a batch.
+
+    :param share: seconds until the first delta in all; None without such a limit
+    :param patience: seconds of waits in all that its service asks for; None leaves them to the retry policy
+    :param has_fallback: whether another provider can be asked, so that a long wait is left to the chain
+    """
+
+    share: float | None = None
+    patience: float | None = None
+    has_fallback: bool = False
+
+
+ALONE = Allowance()  # of a call that is neither in a chain nor in a batch
 
 
 def _seconds(value: Any, name: str) -> float | None:
@@ -128,18 +145,6 @@ class RetryPolicy:
 RETRY = RetryPolicy()  # where none is given
 RetryLike = RetryPolicy | tenacity.Retrying | None
 CallRetry = RetryLike | Literal["own"]  # of one call; "own" is the provider's own
-
-
-def patience(retry: RetryLike) -> float:
-    """Return the most seconds that a policy waits for a service that asks its callers to wait; 0 for one attempt."""
-    return 0.0 if retry is None else (retry if isinstance(retry, RetryPolicy) else RETRY).max_retry_after
-
-
-def before_others(retry: RetryLike) -> RetryLike:
-    """Return the policy of a chain's member with others behind it, which leaves a long wait to the chain."""
-    if not isinstance(retry, RetryPolicy) or retry.max_retry_after <= retry.max_backoff:
-        return retry
-    return replace(retry, max_retry_after=retry.max_backoff)
 
 
 def check_retry(retry: Any) -> RetryLike:

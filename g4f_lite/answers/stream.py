@@ -38,6 +38,10 @@ class AnswerStream(Generator[Piece, None, None]):
     :param provider: the name of the provider
     :param model: the requested model
     :param scrub: takes secrets out of an error, in place, if the source has no method of this name
+    :ivar source: the call in progress; None before it begins.  What it knows about itself differs between providers
+    :ivar seconds: which the answer took; 0 until it has ended
+    :ivar error: the error that the answer ended with, or None
+    :ivar cached: whether a stage answers from a cache, and nothing is sent
     """
 
     def __init__(
@@ -49,17 +53,17 @@ class AnswerStream(Generator[Piece, None, None]):
         self._scrub = scrub
         self._stages: list[Stage] = []
         self._on_end: tuple[Callable[[AnswerStream], object], ...] = ()
-        self._source: Source | None = None
+        self.source: Any = None
         self._deltas: Generator[Delta, None, None] | None = None
         self._opening = threading.Lock()
         self._buffer = Buffer()
         self._waiting: deque[Delta] = deque()  # read by start(), not yet returned to the caller
         self._began_at = 0.0
-        self.seconds = 0.0  # which the answer took; 0 until it has ended
+        self.seconds = 0.0
         self._closed = False
         self._ended = False  # it was read to its end
-        self._error: G4FLiteError | None = None
-        self.cached = False  # whether a stage answers from a cache, and nothing is sent
+        self.error: G4FLiteError | None = None
+        self.cached = False
 
     def through(self, stage: Stage) -> AnswerStream:
         """Pass the deltas through a stage, after the stages that were added before.
@@ -102,14 +106,14 @@ class AnswerStream(Generator[Piece, None, None]):
     def close(self) -> None:
         """End the answer, from any thread; a thread that is waiting for more gets StreamInterruptedError."""
         self._closed = True
-        if self._source is not None:
+        if self.source is not None:
             self._tell_end()
         with suppress(ValueError):  # another thread is reading, and closes the rest at its next delta
             self._close_source()
 
     def _close_source(self) -> None:
-        if self._source is not None:
-            self._source.close()
+        if self.source is not None:
+            self.source.close()
         if self._deltas is not None:  # the stages, which closing the source does not close
             self._deltas.close()
 
@@ -168,22 +172,12 @@ class AnswerStream(Generator[Piece, None, None]):
     @property
     def provider(self) -> str:
         """The name of the provider; for a Fallback, of the member that answers, once it is known."""
-        return getattr(self._source, "provider", None) or self._provider
-
-    @property
-    def source(self) -> Any:
-        """The call in progress; None before it begins.  What it knows about itself differs between providers."""
-        return self._source
-
-    @property
-    def error(self) -> G4FLiteError | None:
-        """The error that the answer ended with, or None."""
-        return self._error
+        return getattr(self.source, "provider", None) or self._provider
 
     @property
     def model(self) -> str | None:
         """The requested model, or None if none was named."""
-        return getattr(self._source, "model", None) or self._model
+        return getattr(self.source, "model", None) or self._model
 
     @property
     def answer(self) -> Answer:
@@ -197,7 +191,7 @@ class AnswerStream(Generator[Piece, None, None]):
     @property
     def attempts(self) -> int | None:
         """How many times the prompt was sent, or None where the provider does not say."""
-        return getattr(self._source, "attempts", None)
+        return getattr(self.source, "attempts", None)
 
     @property
     def kept(self) -> list[Delta]:
@@ -223,7 +217,7 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
-        of_turns: list[dict[str, Any]] | None = getattr(self._source, "messages", None)
+        of_turns: list[dict[str, Any]] | None = getattr(self.source, "messages", None)
         return [self.answer.to_message()] if of_turns is None else of_turns
 
     @property
@@ -288,8 +282,8 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def __repr__(self) -> str:
         of = f"{self.model!r} from {self.provider}" if self.model else self.provider
-        length = None if self._source is None else len(self._buffer.text)
-        return f"<AnswerStream of {of}: {progress(length, self._error, ended=self._ended, closed=self._closed)}>"
+        length = None if self.source is None else len(self._buffer.text)
+        return f"<AnswerStream of {of}: {progress(length, self.error, ended=self._ended, closed=self._closed)}>"
 
     def _pull(self, *, to_end: bool = False) -> Delta:
         """Read the next delta from the source, through the stages, and keep it.
@@ -336,7 +330,7 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def scrub(self, error: BaseException) -> None:
         """Take the secrets of the call out of an error about its answer, in place, as a service may have sent them."""
-        if (scrub := getattr(self._source, "scrub", self._scrub)) is not None:
+        if (scrub := getattr(self.source, "scrub", self._scrub)) is not None:
             scrub(error)
 
     def _open(self) -> Generator[Delta, None, None]:
@@ -354,7 +348,7 @@ class AnswerStream(Generator[Piece, None, None]):
             except G4FLiteError as error:
                 self.scrub(error)
                 raise
-            self._source = source
+            self.source = source
             while self._stages:  # not kept: one may hold the stream, which would then wait for a garbage collection
                 deltas = self._stages.pop(0)(deltas)
             self._deltas = deltas
@@ -367,8 +361,8 @@ class AnswerStream(Generator[Piece, None, None]):
 
         :raises G4FLiteError: if the answer is not complete
         """
-        if self._error is not None:
-            raise shortened(self._error) from self._error.__cause__  # not from the StopIteration
+        if self.error is not None:
+            raise shortened(self.error) from self.error.__cause__  # not from the StopIteration
         self._ended = True
         self.seconds = self.seconds or time.monotonic() - self._began_at
         try:
@@ -387,14 +381,14 @@ class AnswerStream(Generator[Piece, None, None]):
         """Add the provider, the step, the attempts and the time to an error, and take secrets out of it."""
         error.provider = error.provider or self.provider
         error.step = error.step or "stream"
-        error.attempts = error.attempts or getattr(self._source, "attempts", None)
+        error.attempts = error.attempts or self.attempts
         if error.elapsed is None:
             error.elapsed = self.seconds or time.monotonic() - self._began_at
         self.scrub(error)
 
     def _record_failure(self, error: G4FLiteError) -> None:
         """Record the failure of the answer, and add the text so far to the error."""
-        self._error, self.seconds = error, time.monotonic() - self._began_at
+        self.error, self.seconds = error, time.monotonic() - self._began_at
         error.partial = self._buffer.text or error.partial
         self._add_context(error)
         self._tell_end()

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..store.answers import AnswerStore, Key
+from ..timeout import Allowance
 from .inputs import add_place, as_prompt
 from .pace import Meter
 from .result import Result
@@ -81,7 +82,8 @@ class Plan:
         :raises ValueError: if it has an invalid value
         """
         prompt, provider = as_prompt(item, index, self.defaults, self.labels)
-        prompt = replace(prompt, patience=self.workers.longest_pause)  # what is longer stops the batch
+        allowance = Allowance(patience=self.workers.longest_pause)  # what is longer stops the batch
+        prompt = replace(prompt, allowance=allowance)
         return Task(index, item, prompt, provider, key or self.key(prompt, provider))
 
     def check(self, task: Task) -> None:

@@ -10,10 +10,26 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
 from ..answers.short_traceback import with_short_errors
-from ..arguments import missing_of_results
 from ..errors import G4FLiteError, RefusalError
 
 T = TypeVar("T")
+
+# Attributes of the results of a batch, or of one of them, as people guess them.
+_INSTEAD = {
+    **dict.fromkeys(("answers", "contents", "responses"), "texts()"),
+    **dict.fromkeys(("as_dataframe", "dataframe", "df", "to_df", "to_dataframe", "to_pandas"), "to_frame()"),
+    **dict.fromkeys(("content", "message", "response"), "text"),
+    **dict.fromkeys(("errors", "failures"), "failed"),
+    **dict.fromkeys(("parsed", "value"), "output"),
+    "show": "to_frame()",
+    "values": "outputs()",
+    "exception": "error",
+    "prompt": "input",
+    "to_csv": "to_frame().to_csv(…)",
+    "to_excel": "to_frame().to_excel(…)",
+    "to_json": "to_frame().to_json(…)",
+    "to_parquet": "to_frame().to_parquet(…)",
+}
 
 
 @with_short_errors
@@ -43,7 +59,9 @@ class OfBatch:
     if not TYPE_CHECKING:  # a type checker would take any name for an attribute
 
         def __getattr__(self, name: str) -> Any:
-            raise missing_of_results(self, name)
+            right = _INSTEAD.get(name, "")
+            hint = f"; write .{right}" if right and hasattr(self, right.partition("(")[0]) else ""
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}", name=name, obj=self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -107,10 +107,13 @@ class BatchRun:
                 for file in (output, failures):
                     if file is not None:
                         file.publish()
+        skipped, usage = self.files.skipped, self.results.usage
+        usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
+        told = told_after(usage, len(wrong), self.files.store, self._cost(), skipped)
         if output.path is not None and not is_quiet():
-            skipped, usage = self.files.skipped, self.results.usage
-            usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
-            click.echo(told_after(usage, len(wrong), self.files.store, self._cost(), skipped))
+            click.echo(told)
+        elif self.price is not None:
+            note(told)
         elif self.files.skipped:
             note(f"{counted(self.files.skipped, 'empty row')} not sent")
         if told := self.fallbacks.in_words(answers):
@@ -149,7 +152,7 @@ class BatchRun:
             cost=self._cost,
             is_shown=is_shown,
         ):
-            for row, given in self._answered():
+            for row, given in self._all_that_come():
                 result = checked(given, self.check)
                 with output.writing():
                     writer.write(row, result)
@@ -176,6 +179,19 @@ class BatchRun:
                 yield row, Result(-1, None)
         for row in rows:
             yield row, Result(-1, None)
+
+    def _all_that_come(self) -> Iterator[tuple[Row, Result[Any]]]:
+        """Do as `_answered` does; before an early end, also yield what has come and is kept nowhere else."""
+        last = -1
+        try:
+            for row, result in self._answered():
+                last = max(last, result.index)
+                yield row, result
+        except (BatchStoppedError, KeyboardInterrupt):
+            if self.files.store is None and not isinstance(self.results, HostedBatch):
+                rows = [row for row in self.rows if row.prompt is not None]
+                yield from ((rows[result.index], result) for result in self.results.so_far if result.index > last)
+            raise
 
     @contextmanager
     def _ending(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from .failure import one_line
 from .options import is_gone
 
 NOT_RUNNING = "it is not running"
+NO_SUCH_MODEL = "it has no such model"
 CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
 
 # The first match counts, so a subclass precedes its base.
@@ -37,7 +38,7 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
         "it answers with a bot challenge",
         "it does not accept programs at present; use another provider: `g4f-lite providers` lists them",
     ),
-    (errors.ModelNotSupportedError, "it has no such model", "list its models with `g4f-lite models --provider …`"),
+    (errors.ModelNotSupportedError, NO_SUCH_MODEL, "list its models with `g4f-lite models --provider …`"),
     (
         errors.StreamInterruptedError,
         "its answer was cut",
@@ -75,7 +76,7 @@ _OF_FILES = (
     (CUT, "its file is cut or damaged", "download the file again"),
     (NOT_GGUF, "its file is of another kind", "give the path of a .gguf file"),
     (NO_FILE, "its file is not there", "give the path of a .gguf file"),
-    ("it has no model", "it has no such model", "choose one of `g4f-lite local list`, or the path of a .gguf file"),
+    ("it has no model", NO_SUCH_MODEL, "choose one of `g4f-lite local list`, or the path of a .gguf file"),
 )
 
 _TRANSPORT = {
@@ -139,7 +140,7 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
     if isinstance(error, errors.ModelNotSupportedError) and isinstance(provider, OpenAICompatible):
         preset = next((name for name, one in PRESETS.items() if one.base_url == provider.base_url), None)
         named = f"-p {preset}" if preset else f"--base-url {provider.base_url}"
-        return "it has no such model", f"name another model; `g4f-lite models {named}` lists them"
+        return NO_SUCH_MODEL, f"name another model; `g4f-lite models {named}` lists them"
     if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
         for phrase, verdict, remedy in _OF_FILES:
             if phrase in error.message:

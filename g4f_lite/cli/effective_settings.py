@@ -18,6 +18,7 @@ from ..providers.local.runner import CONTEXT
 from ..providers.local.vision import FOR_ITS_MODEL, PROJECTOR_FROM, VARIABLE, checked_file
 from ..providers.openai.keys import clean
 from ..providers.openai.presets import PRESETS
+from ..providers.registry import name_and_model
 from ..providers.selection import names_any_server
 from .embedded_model import EmbeddedModel, embedded_model
 from .unread import unread_in_file
@@ -116,10 +117,10 @@ def _openais(given: Mapping[str, str | None]) -> Setting:
 
 
 def _model(given: Mapping[str, str | None]) -> Setting:
-    """Return the model: that in the name of a provider goes before all others."""
+    """Return the model: that of the call, those in the names of the providers, or that of the environment."""
     provider = _first("provider", given, ["G4F_LITE_PROVIDER"], "")
-    parts = [part for part in provider.value.split(",") if "://" not in part]  # which is a URL, and a mistake
-    if named := [model for part in parts if (model := part.partition(":")[2].strip())]:
+    named = [model for part in provider.value.split(",") if (model := name_and_model(part)[1])]
+    if named and not given.get("model"):
         return Setting("model", ", ".join(named), provider.source)
     return _first("model", given, [] if given.get("provider") else ["G4F_LITE_MODEL"], "the provider's own")
 

@@ -12,6 +12,8 @@ from ..providers.local import weights
 from ..providers.local.catalogue import DEFAULT
 from ..providers.local.references import is_reference, name_of
 from ..providers.local.runner import CONTEXT, context_setting
+from ..providers.registry import name_and_model
+from ..providers.selection import is_of_server
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def embedded_model(given: Mapping[str, str | None], default: str) -> EmbeddedMod
     :param given: the settings from the command line, by name
     :param default: the source of what nobody has named
     """
-    name, source = _named(given)
+    name, source = named_model(given)
     try:
         path = weights.find(name) if is_reference(name) else Path(name_of(name, DEFAULT))
         if path is None:
@@ -58,18 +60,21 @@ def embedded_model(given: Mapping[str, str | None], default: str) -> EmbeddedMod
     return EmbeddedModel(str(path), source or "found", min(asked, most), asked > most, file.context, file.memory(asked))
 
 
-def _named(given: Mapping[str, str | None]) -> tuple[str, str]:
+def named_model(given: Mapping[str, str | None]) -> tuple[str, str]:
     """Return the model's name, and where it was named; the source is "" for the one that comes by itself."""
-    providers, model = given.get("provider"), given.get("model")
-    source = place = "command line"
+    providers, source, variable = given.get("provider"), "command line", None
     if providers is None and given.get("base_url") is None:  # the environment chooses
         address = os.environ.get("G4F_LITE_BASE_URL")
         providers = os.environ.get("G4F_LITE_PROVIDER") or ("OpenAICompatible" if address else "Local")
-        source = "G4F_LITE_PROVIDER"
-        if model is None:
-            model, place = os.environ.get("G4F_LITE_MODEL"), "G4F_LITE_MODEL"
-    for part in (providers or "").split(","):
-        kind, _, own = part.strip().partition(":")
-        if kind.lower() == "local" and (own or model):
-            return (own, source) if own else (model or "", place)
+        source, variable = "G4F_LITE_PROVIDER", os.environ.get("G4F_LITE_MODEL")
+    members = [name_and_model(part) for part in (providers or "").split(",")]
+    own = next((model for kind, model in members if kind.lower() == "local"), None)
+    if own is None:
+        return DEFAULT, ""
+    if model := given.get("model"):
+        return model, "command line"
+    if own:
+        return own, source
+    if variable and not (len(members) > 1 and is_of_server(variable)):
+        return variable, "G4F_LITE_MODEL"
     return DEFAULT, ""

@@ -82,6 +82,7 @@ class Examiner:
     :param make: creates the provider
     :param name: the name of the provider until it is created
     :param source: where the provider was named
+    :param model: the model of the prompt; None for the provider's own
     :param counts: whether the command fails if the provider does
     :param seconds: the time limit of each step
     :param secrets: strings that the results must not show, besides the provider's own secrets
@@ -93,11 +94,13 @@ class Examiner:
         name: str,
         source: str,
         *,
+        model: str | None = None,
         counts: bool,
         seconds: float,
         secrets: Iterable[str] = (),
     ) -> None:
         self._make = make
+        self._model = model
         self._provider: BaseProvider | None = None
         self._seconds = seconds
         self._secrets = list(secrets)
@@ -126,6 +129,7 @@ class Examiner:
             if isinstance(provider, Provider) and provider.name != "Local":
                 self._found.address = provider.base_url
                 provider.check_ready()
+            provider.get_model(self._model)  # an error, where the provider knows its models
             step.detail = _key_source(provider)
         if self._found.address is None:
             for name in ("DNS", "connect", "TLS", "bootstrap"):
@@ -136,7 +140,8 @@ class Examiner:
             self._bootstrap(provider)
         own = provider.name == "Local"
         with self._step("first piece"):
-            stream = provider.create_generator(messages=PROMPT, **(OWN_LIMIT if own else {})).start()
+            limit = OWN_LIMIT if own else {}
+            stream = provider.create_generator(model=self._model, messages=PROMPT, **limit).start()
         with self._step("end") as step, stream:
             answer = stream.text()
             reason = f", finish reason {answer.finish_reason}" if answer.finish_reason else ""
@@ -173,7 +178,7 @@ class Examiner:
 
     def _bootstrap(self, provider: Provider) -> None:
         """Run the bootstrap in the session that the prompt will use."""
-        model = provider.get_model()
+        model = provider.get_model(self._model)
 
         def prepare(exchange: Exchange) -> str:
             token_of(provider, exchange)

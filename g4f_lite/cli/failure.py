@@ -144,8 +144,8 @@ def message_of(error: Exception) -> str:
         return f"{error}; if a server such as Ollama has it, name that too: -p ollama -m {name}"
     if isinstance(error, TransportError) and (refused := _NOWHERE.search(error.message)) and is_loopback(refused[1]):
         if error.provider == "Local":
-            asked = "; is the server running that HF_ENDPOINT or the name of the model leads to?"
-            return f"{error}{asked if error.step == 'bootstrap' else ''}"  # where it fetches weights
+            is_told = error.step != "bootstrap" or "HF_ENDPOINT" in error.message
+            return str(error) if is_told else f"{error}; is the server running that the name of the model leads to?"
         same = "`g4f-lite doctor`, with the same --provider or --base-url, tests it"
         program = _program_at(refused[1])
         if error.provider == program:
@@ -153,7 +153,7 @@ def message_of(error: Exception) -> str:
             same += f"; with -p {name},local, say, the embedded model answers where it does not run"
         asked = f"is {program} running?"
         return f"{error}; {same}" if "running?" in error.message else f"{error}; {asked} {same}"
-    if isinstance(error, ProviderNotFoundError) and "G4F_LITE_BASE_URL" not in error.message:
+    if isinstance(error, ProviderNotFoundError) and "URL" not in error.message:
         return f"{error}; `g4f-lite providers` lists them"
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
         return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -338,8 +339,9 @@ def _failing() -> Iterator[None]:
     try:
         with checking_arguments():
             yield
-    except G4FLiteError as error:
-        raise Failure(message_of(error)) from error
+    except (Failure, G4FLiteError) as error:
+        told = error.message if isinstance(error, Failure) else message_of(error)
+        raise Failure(re.sub(r"-p (\w+)(?: -m |:)", r"/model \1:", told)) from error  # as it is written in a chat
 
 
 def _counted(number: int, name: str) -> str:

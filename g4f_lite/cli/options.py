@@ -64,6 +64,12 @@ class ProviderOptions:
     proxy: str | None
     key_file: Path | None
 
+    @property
+    def is_default(self) -> bool:
+        """Whether neither the options nor the environment name a provider."""
+        named = (self.names, self.base_url, os.environ.get("G4F_LITE_PROVIDER"), os.environ.get("G4F_LITE_BASE_URL"))
+        return not any(named)
+
     def choose(self, engine: EngineOptions | None = None, **settings: Any) -> BaseProvider:
         """Create the provider.
 

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
 from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
 from .keyboard import silent_keyboard
@@ -39,9 +41,16 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
 
 
 def note_if_cut(stream: AnswerStream) -> None:
-    """Say on standard error if an answer has reached the limit of its length."""
-    if stream.finish_reason == "length":
+    """Say on standard error if an answer has reached the limit of its length, and whose limit that is."""
+    if stream.finish_reason != "length":
+        return
+    context = click.get_current_context(silent=True)
+    given = {} if context is None else context.params
+    if given.get("max_tokens") or any(text.startswith("max_") for text in given.get("more", ())):
         note("the answer is cut, because it has reached the limit of tokens; see --max-tokens")
+    elif stream.provider != "Local":  # which has told that its context is full
+        limit = "a limit of the server or the context of the model"
+        note(f"the answer is cut, because it has reached {limit}; a larger --max-tokens may raise the server's")
 
 
 def _print(stream: AnswerStream, *, whole: bool) -> None:

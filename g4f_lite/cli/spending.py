@@ -21,8 +21,8 @@ def _price_of(context: click.Context, parameter: click.Parameter, text: str | No
     try:
         return None if text is None else Price.of([float(part) for part in text.split(",")])
     except (TypeError, ValueError):
-        what = "of a million tokens of prompts and of answers"
-        raise Misuse(f"a price is two numbers, {what}, not {text!r}") from None
+        what = "the dollars for a million tokens of prompts and of answers"
+        raise Misuse(f"a price is two numbers, {what}, such as 0.15,0.60, not {text!r}") from None
 
 
 price_option = click.option(

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import click
 
-from ..providers.registry import is_url
+from ..providers.registry import name_and_model
 from ..providers.selection import ANY_SERVER, names_any_server
 from .notes import note
 
@@ -47,9 +47,9 @@ def note_unread_model(names: tuple[str, ...]) -> None:
 
 
 def _models_in(names: Sequence[str]) -> list[str]:
-    """Return of each name of a provider the model in it; "" if there is none, as in a URL."""
+    """Return of each name of a provider the model in it; "" if there is none."""
     given = [name.strip() for each in names for name in each.split(",") if name.strip()]
-    return ["" if is_url(name) else name.partition(":")[2].strip() for name in given]
+    return [name_and_model(name)[1] for name in given]
 
 
 def unread_in_file() -> list[str]:

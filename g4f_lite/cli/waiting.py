@@ -17,17 +17,27 @@ LINE = "reading the prompt …"
 
 @contextmanager
 def told_if_late(stream: AnswerStream) -> Iterator[None]:
-    """Say on a terminal that the embedded model works, if a ``with`` block takes long, and remove the line after it.
+    """Say on a terminal that the embedded model works, if a ``with`` block takes long, and remove the line after it."""
+    if stream.provider != "Local":
+        yield
+        return
+    with line_if_late(LINE):
+        yield
 
-    The line leaves the cursor at its beginning, so that a note which comes meanwhile is written over it.
+
+@contextmanager
+def line_if_late(line: str) -> Iterator[None]:
+    """Show a line on a terminal if a ``with`` block takes long, and remove it after the block.
+
+    It leaves the cursor at its beginning, so that a note which comes meanwhile is written over it.
     """
-    if stream.provider != "Local" or is_quiet() or not (sys.stderr.isatty() and sys.stdout.isatty()):
+    if is_quiet() or not (sys.stderr.isatty() and sys.stdout.isatty()):
         yield
         return
     told = threading.Event()
 
     def tell_now() -> None:
-        _write(f"{LINE}\r")
+        _write(f"{line}\r")
         told.set()
 
     try:
@@ -35,7 +45,7 @@ def told_if_late(stream: AnswerStream) -> Iterator[None]:
             yield
     finally:
         if told.is_set():
-            _write(f"{' ' * len(LINE)}\r")
+            _write(f"{' ' * len(line)}\r")
 
 
 @contextmanager

@@ -25,9 +25,6 @@ _CLIENT_SETTINGS = {
     **{name: f"Client(OpenAICompatible(base_url, {name}=…))" for name in ("headers", "cookies", "session", "cert")},
 }
 
-# What a call accepts besides options, for misprints.
-_ARGUMENTS = ("images", "output", "proxy", "retry", "system", "timeout", "tools")
-
 # Options of g4f, which are accepted as long as they are off, and why they are not supported.
 _G4F_OPTIONS = {
     "web_search": "this library does not search the web",
@@ -111,7 +108,7 @@ def refuse(name: str, value: Any, known: Collection[str], provider: BaseProvider
     if name in _G4F_OPTIONS and not value:
         return
     if not drop:
-        refusal = unknown_name("option", name, sorted({*known, *_ARGUMENTS} - {name}), provider.name)
+        refusal = unknown_name("option", name, sorted(known), provider.name)
         if has:
             refusal = f"{provider.name} has no option {name!r}, which {has} has"
         elif name in _G4F_OPTIONS:

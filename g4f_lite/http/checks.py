@@ -21,8 +21,8 @@ from ..errors import (
     ResponseStatusError,
     TransportError,
 )
-from .pages import begins_with_tag, is_enough, is_page, visible, without_title
-from .parsing import parse_json
+from .pages import is_enough, is_page, visible, without_title
+from .parsing import BLANK, parse_json
 from .urls import origin_of
 from .waits import named_wait, reset_wait
 
@@ -63,7 +63,7 @@ def check(body: Body, service_error: ServiceErrorReader) -> None:
     :raises G4FLiteError: of the kind that fits best
     """
     if 200 <= body.status < 300:
-        if not begins_with_tag(body.peek()):
+        if not body.peek().lstrip(BLANK).startswith(b"<"):
             return
         start = body.peek(is_enough).decode("utf-8", "replace")
         if not is_page(_type_of(body), start):

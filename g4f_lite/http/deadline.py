@@ -20,7 +20,7 @@ from typing import Any
 
 from ..arguments import PYTHON_ENDS
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
-from ..timeout import WAIT_SHARE, Timeout
+from ..timeout import ALONE, WAIT_SHARE, Allowance, Timeout
 from .signals import pass_on_signal
 from .slices import wait
 
@@ -39,8 +39,7 @@ class Deadline:
     socket gives after it was shut down is not the answer.
 
     :param timeout: the limits
-    :param share: seconds until the first delta in all; None where the total limit alone bounds them
-    :param patience: seconds that the call may wait in all because its service asks for it; None leaves it to the policy
+    :param allowance: what the call may take besides them, in a chain or in a batch
     :param clock: tells the time in seconds; a test gives its own
     :param work: tells the seconds that this thread has worked, as ``clock`` does the time
     :ivar patience: seconds that the call may wait in all because its service asks for it
@@ -51,22 +50,21 @@ class Deadline:
     def __init__(
         self,
         timeout: Timeout,
+        allowance: Allowance = ALONE,
         *,
-        share: float | None = None,
-        patience: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         work: Callable[[], float] = time.thread_time,
     ) -> None:
-        self.timeout = timeout
+        self.timeout, self.allowance = timeout, allowance
         self.awaits = "read"
         self.began = clock()
         self.ended: str | None = None
         self.socket: socket.socket | None = None
-        self.patience, self.waited = math.inf if patience is None else patience, 0.0
+        self.patience, self.waited = math.inf if allowance.patience is None else allowance.patience, 0.0
         self._clock, self._work = clock, work
         self._work_ends_at: float | None = None
-        self._limits = {"total": timeout.total, "first": share}
-        self._bind("first" if (share or math.inf) < (timeout.total or math.inf) else "total")
+        self._limits = {"total": timeout.total, "first": allowance.share}
+        self._bind("first" if (allowance.share or math.inf) < (timeout.total or math.inf) else "total")
         self._drain_ends_at = math.inf
         self._shutdown: Callable[[], Any] | None = None
         # Between hold and let_go on one side, and whoever shuts down on the other: a socket that was let go may be

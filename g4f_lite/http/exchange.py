@@ -309,8 +309,7 @@ def _send(send: Callable[..., Any], settings: dict[str, Any], transfer: Transfer
 
     :param send: sends it
     """
-    deadline, silence = transfer.deadline, transfer.silence
-    timeout = (deadline.limit("connect"), deadline.limit(silence))
+    timeout = transfer.deadline.limit("connect"), transfer.deadline.limit(transfer.awaits)
     reset = running_transfer.set(transfer)
     try:
         response: requests.Response = send(allow_redirects=False, timeout=timeout, **settings)

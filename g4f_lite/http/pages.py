@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from .parsing import BLANK
-
 _BLANK = "\ufeff \t\r\n"
 # The types under which whatever begins with ``<`` is a page: PHP sites send their answers and their errors as HTML,
 # and JSON and events begin otherwise.  Without a type it may be anything.
@@ -14,11 +12,6 @@ _XML = ("/xml", "+xml")
 _TAGS = ("<!doctype html", "<html")
 _BEFORE = {"<!--": "-->", "<?": "?>"}  # comments and declarations
 _ENOUGH_BYTES = 8192
-
-
-def begins_with_tag(start: bytes) -> bool:
-    """Return whether the beginning of a body is ``<``."""
-    return start.lstrip(BLANK).startswith(b"<")
 
 
 def is_page(content_type: str, text: str) -> bool:

@@ -83,17 +83,17 @@ def attempts(
     *,
     model: str | None = None,
     may_be_text: bool = True,
-    has_fallback: bool = False,
 ) -> Result:
     """Call ``action`` under a retry policy and the provider's budget.
 
+    Where another provider can be asked, a long wait is not for this call, nor another attempt after a timeout; a
+    ``tenacity.Retrying`` goes on as it says.
+
     :param model: the model whose cool-down is kept; None for what is not a prompt
-    :param has_fallback: whether another provider can be asked, so that a long wait is not for this call, nor another
-        attempt after a timeout; a ``tenacity.Retrying`` goes on as it says
     """
     deadline = exchange.deadline
     policy = _policy_of(retry)
-    has_fallback = has_fallback and policy is retry
+    has_fallback = deadline.allowance.has_fallback and policy is retry
     if has_fallback:
         deadline.patience = min(deadline.patience, policy.max_backoff)
 

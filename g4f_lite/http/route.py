@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import check_proxy, is_switched_on
+from ..arguments import check_proxy, hide_keys
 from ..errors import ProviderNotConfiguredError, TransportError
 from .urls import is_loopback, origin_of
 
@@ -85,6 +85,20 @@ def refuse_when_offline(url: str) -> None:
         raise ProviderNotConfiguredError(
             f"G4F_LITE_OFFLINE=1 allows nothing but loopback, and {origin_of(url)} is not; unset it to go there"
         )
+
+
+def is_switched_on(variable: str) -> bool:
+    """Return whether a variable of the environment that is a switch is on.
+
+    :raises ValueError: if its value is neither 1, true, yes or on, nor 0, false, no, off or empty
+    """
+    value = os.environ.get(variable, "")
+    word = value.strip().lower()
+    if word not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
+        raise ValueError(
+            f"{variable} must be 1, true, yes or on, or else 0, false, no or off, not {hide_keys(value)!r}"
+        )
+    return word in ("1", "true", "yes", "on")
 
 
 def proxy_among(proxies: dict[str, str], url: str) -> str | None:

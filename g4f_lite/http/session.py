@@ -228,9 +228,7 @@ class UnderDeadline:
     def getresponse(self) -> Any:
         transfer = running_transfer.get()
         if transfer is not None:
-            # The request's last byte is sent.  urllib3 puts this on the socket before it reads.
-            transfer.silence = transfer.awaits
-            self.timeout = transfer.deadline.limit(transfer.awaits)
+            transfer.silence = transfer.awaits  # the request's last byte is sent
         self._served_before = True
         try:
             return super().getresponse()  # type: ignore[misc]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 running_transfer: ContextVar[Transfer | None] = ContextVar("g4f_lite_running_transfer", default=None)
 
 
+@dataclass
 class Transfer:
     """What a connection notes about the request that it carries; whoever explains a failure reads it.
 
@@ -28,14 +30,12 @@ class Transfer:
     :ivar response: the response whose head is being read
     """
 
-    def __init__(
-        self, deadline: Deadline, address_guard: Callable[[str], None] | None = None, awaits: str = "read"
-    ) -> None:
-        self.deadline = deadline
-        self.address_guard = address_guard
-        self.awaits = awaits
-        self.connecting = self.past_proxy = False
-        self.reused_connection = False
-        self.silence = "read"
-        self.answer_began = False
-        self.response: http.client.HTTPResponse | None = None
+    deadline: Deadline
+    address_guard: Callable[[str], None] | None = None
+    awaits: str = "read"
+    connecting: bool = False
+    past_proxy: bool = False
+    reused_connection: bool = False
+    silence: str = "read"
+    answer_began: bool = False
+    response: http.client.HTTPResponse | None = None

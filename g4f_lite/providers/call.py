@@ -36,7 +36,7 @@ from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
 from .hooks import Requests, first_of, naming, quote, raise_unread
 from .image_fetch import fetch_image
-from .price import PricedAt, price_of_model
+from .price import PricedAt
 from .sending import at_step, not_read, send_prompt, token_of
 
 logger = logging.getLogger(__name__)
@@ -88,10 +88,10 @@ class Call(CheckedSource):
         self._prompt = prompt
         self.model = prompt.model
         self._route = route
-        self._deadline = Deadline(prompt.timeout, share=prompt.share, patience=prompt.patience)
+        self._deadline = Deadline(prompt.timeout, prompt.allowance)
         self._refreshed = 0
         self._renewed = False
-        self.priced_at = price_of_model(service.priced_at, prompt.model)
+        self.priced_at = service.priced_at
         self.response: Response | None = None  # once the answer has begun
         self.attempts: int | None = None  # once the answer has begun; an error at its end says it
         self._exchange: Exchange | None = None
@@ -115,12 +115,7 @@ class Call(CheckedSource):
         ):
             self._exchange = exchange
             opened: Any = attempts(
-                service,
-                exchange,
-                lambda: self._attempt(exchange),
-                self._retry,
-                model=self._prompt.model or "",
-                has_fallback=self._prompt.has_fallback,
+                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
             )
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
@@ -219,7 +214,6 @@ class Call(CheckedSource):
             token = token_of(service, exchange)
             if not self._prompt.model and (model := service.served_model(exchange)):
                 self._prompt, self.model = replace(self._prompt, model=model), model
-                self.priced_at = price_of_model(service.priced_at, model)
         body = send_prompt(service, exchange, self._prompt, token)
         try:
             try:

@@ -71,14 +71,13 @@ def raise_unread(error: Exception, provider: Hooks, body: Body, *, begun: bool) 
 def first_of(deltas: Iterator[Delta], provider: Hooks, body: Body) -> Delta:
     """Return the first delta of a response; the error for none quotes the response, as that may be a refusal.
 
-    :raises EmptyResponseError: if there is none, or if it is the end in a class of one's own
+    :raises EmptyResponseError: if there is none, or only the end
     """
     first = next(deltas, None)
-    sent, is_ours = body.response.request, _is_ours(provider.deltas)
-    if first is not None and (is_ours or not isinstance(first, Finish)):
+    if first is not None and not isinstance(first, Finish):
         return first
-    error = no_content(None if first is None else first.reason)
-    if not is_ours and sent is not None:
+    error, sent = no_content(None if first is None else first.reason), body.response.request
+    if not _is_ours(provider.deltas) and sent is not None:
         quoted = shorten(_start_of(body))
         begins = f"which begins with {quoted!r}" if quoted else "which is empty"
         place = f"{sent.method} {urlsplit(sent.url or '').path}"

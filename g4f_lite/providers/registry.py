@@ -23,6 +23,8 @@ _REFUSED = r"\.__init__\(\) got (?:an unexpected keyword|multiple values for) ar
 _MISSING = r"\.__init__\(\) missing .* arguments?: '(\w+)'"
 # Names of models, such as llama3.2, mistral:7b and qwen3:latest, which are no names of providers.
 _MODEL = r"(?i)[\w.-]*\d[\w.-]*(?::.*)?|[\w.-]+:(?:latest|[\dx.]+[bm]\b.*)"
+# A host with a port, as of a URL whose beginning is missing.
+_HOST = r"(?:localhost|[\w-]+(?:\.[\w-]+)+):\d+(?:/.*|(?<=\d{4}))"
 
 # The module of each built-in provider, imported when the provider is used.
 _BUILT_IN = {
@@ -57,20 +59,20 @@ def is_provider_name(name: str) -> bool:
 def make_provider(name: str, **settings: Any) -> BaseProvider:
     """Create a provider by the name of a class, a preset or an entry point, regardless of case and punctuation.
 
-    :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``; with a model, ``"groq:llama-3.3-70b"``; or the URL
-        of an OpenAI-compatible server
+    :param name: such as ``"Local"``, ``"groq"`` or ``"ai_chats"``, or the URL of an OpenAI-compatible server; with a
+        model, ``"groq:llama-3.3-70b"`` or ``"http://localhost:8080/v1:qwen3"``
     :param settings: arguments of the class
     :raises ProviderNotFoundError: if there is no such name
     :raises TypeError: if the class does not accept a setting, or there are two URLs
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of a provider must be a string, not {type(name).__name__}")
-    if is_url(name):
-        return _server_at(name.strip(), settings)
-    whole = name.strip()
-    name, _, model = whole.partition(":")
+    whole = name
+    name, model = name_and_model(whole)
     if model:
         settings["model"] = model
+    if is_url(name):
+        return _server_at(name, settings)
     if preset := preset_named(name):
         openai = import_module(".openai.provider", __package__)
         return make(openai.OpenAICompatible.preset, preset, {"name": preset, **settings})
@@ -79,9 +81,12 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
     except ProviderNotFoundError:
         from .local.references import is_reference  # which few programs need
 
+        whole = whole.strip()
         if whole.endswith(".gguf") or is_reference(whole):
             message = f"{whole!r} is a model and not a provider; write {f'local:{whole}'!r}"
             raise ProviderNotFoundError(message) from None
+        if re.fullmatch(_HOST, whole):
+            return _server_at(whole, settings)  # which says what its URL lacks
         if re.fullmatch(_MODEL, whole) and service_of(whole) is None:
             hint = f"a model is written behind its provider: {f'ollama:{whole}'!r}"
             raise ProviderNotFoundError(hide_keys(f"g4f_lite has no provider {name!r}; {hint}")) from None
@@ -100,7 +105,8 @@ def _server_at(url: str, settings: dict[str, Any]) -> BaseProvider:
     try:
         check_url(read_address(url).base, "the address of a server")
     except ValueError as error:
-        raise ProviderNotFoundError(str(error)) from error
+        model = "; a model follows the path, as in http://localhost:8080/v1:qwen3" if re.search(r":\d+:", url) else ""
+        raise ProviderNotFoundError(f"{error}{model}") from error
     openai = import_module(".openai.provider", __package__)
     return make(openai.OpenAICompatible, "OpenAICompatible", {"base_url": url, **settings})
 
@@ -118,6 +124,20 @@ def is_url(name: str) -> bool:
     """Return whether the name of a provider is the URL of a server."""
     before, colon, _ = name.partition("://")
     return bool(colon) and ":" not in before  # unlike local:https://…, which is a model's
+
+
+def name_and_model(name: str) -> tuple[str, str]:
+    """Split the name of a provider, or the URL of a server, from the model behind a colon; "" where there is none.
+
+    Of a URL it is the first colon in the path.  One with credentials, which is refused, is not split: what follows the
+    colon may be part of the password.
+    """
+    name = name.strip()
+    if is_url(name):
+        found = re.fullmatch(r"([^:]+://[^/?#@]*/[^:?#@]*):([^@]+)", name)
+        return (found[1], found[2]) if found else (name, "")
+    name, _, model = name.partition(":")
+    return name.strip(), model.strip()
 
 
 def make(kind: Callable[..., BaseProvider], name: str, settings: dict[str, Any]) -> BaseProvider:

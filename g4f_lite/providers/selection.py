@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..answers.short_traceback import shortened
@@ -13,7 +13,7 @@ from ..http.forks import lock_free_in_children
 from .base import BaseProvider
 from .environment import warn_of_unknown_variables
 from .openai.presets import plain
-from .registry import find_class, make, make_provider
+from .registry import find_class, make, make_provider, name_and_model
 from .settings import check_url
 
 ProviderLike = BaseProvider | type[BaseProvider] | str | Iterable[BaseProvider | type[BaseProvider] | str]
@@ -105,8 +105,8 @@ def choose_provider(
     with ``G4F_LITE_API_KEY``; and otherwise the embedded model.  A key alone selects nothing.  ``G4F_LITE_MODEL`` is
     the model if the environment selects the provider and names no other model.
 
-    :param name: the name of a provider, ``name:model``, the URL of an OpenAI-compatible server, or several of these
-        separated by commas for a Fallback
+    :param name: the name of a provider, ``name:model``, the URL of an OpenAI-compatible server, ``url:model``, or
+        several of these separated by commas for a Fallback
     :param base_url: the URL of the named provider, or of an OpenAI-compatible server; of several names, that of the
         only ``openaicompatible``, and so is an ``api_key``
     :param local: further arguments of ``Local``, if it is selected
@@ -137,13 +137,13 @@ def choose_provider(
         names = names or ["OpenAICompatible"]
     try:
         spare = model if by_environment and len(names) > 1 else None
-        each = _settings_of_each(names, settings) if len(names) > 1 else [settings]
-        made = [_make(one, own, local or {}, spare) for one, own in zip(names or ["Local"], each, strict=True)]
+        each = settings_of_each(names, settings)
+        made = [make_member(one, own, local or {}, spare) for one, own in zip(names or ["Local"], each, strict=True)]
     except (ProviderNotFoundError, ModelNotSupportedError) as error:
         if by_environment and isinstance(error, ProviderNotFoundError):
             error.message = f"G4F_LITE_PROVIDER: {error.message}"
         elif by_environment and "G4F_LITE_" not in error.message and not _names_projector(error):
-            own = any(":" in one for one in names)
+            own = any(name_and_model(one)[1] for one in names)
             if own or (model and settings.get("model") == model):
                 error.message += f" (the model is from {'G4F_LITE_PROVIDER' if own else 'G4F_LITE_MODEL'})"
         error.args = (error.message,)
@@ -183,11 +183,13 @@ def _names_projector(error: G4FLiteError) -> bool:
     return PROJECTOR_FROM in error.message
 
 
-def _settings_of_each(names: list[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the settings of each of several providers: a URL and a key are those of the only ``openaicompatible``.
+def settings_of_each(names: Sequence[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of each provider: of several, a URL and a key are those of the only ``openaicompatible``.
 
     :raises TypeError: if there is a URL or a key, and not one provider of this name
     """
+    if len(names) < 2:
+        return [settings]
     shared = {name: value for name, value in settings.items() if name not in _OF_ONE_SERVER}
     is_server = [names_any_server(name) for name in names]
     if shared.keys() != settings.keys() and sum(is_server) != 1:
@@ -196,21 +198,28 @@ def _settings_of_each(names: list[str], settings: dict[str, Any]) -> list[dict[s
     return [settings if own else shared for own in is_server]
 
 
-def _make(name: str, settings: dict[str, Any], local: Mapping[str, Any], spare: str | None) -> BaseProvider:
-    """Create a provider.
+def make_member(name: str, settings: dict[str, Any], local: Mapping[str, Any], spare: str | None) -> BaseProvider:
+    """Create one of the providers that were chosen.
 
     :param spare: the model of the environment for a chain, which may be that of a server before ``Local``
     """
-    first, colon, _ = name.partition(":")
-    if first.strip().lower() == "local":
+    kind, own = name_and_model(name)
+    if kind.lower() == "local":
         settings = {**local, **settings}
-        if spare and not colon and settings.get("model") == spare:
-            try:
-                return make_provider(name, **settings)
-            except ModelNotSupportedError:
-                from .local.references import is_path, is_reference  # which few programs need
-
-                if is_path(spare) or is_reference(spare):
-                    raise
-                del settings["model"]
+        if spare and not own and settings.get("model") == spare and is_of_server(spare):
+            del settings["model"]
     return make_provider(name, **settings)
+
+
+def is_of_server(model: str) -> bool:
+    """Return whether the model of the environment is no name that ``Local`` could have, of a chain with it."""
+    from .local.catalogue import DEFAULT  # which few programs need
+    from .local.references import is_path, is_reference, name_of
+
+    if is_path(model) or is_reference(model):
+        return False
+    try:
+        name_of(model, DEFAULT)
+    except ModelNotSupportedError:
+        return True
+    return False

@@ -154,7 +154,7 @@ def _meant(url: str, name: str) -> str:
     """Ask whether a URL was meant whose beginning is missing or cut, or a provider; "" where it is not known."""
     if url.lower().endswith(".gguf"):
         return "; a file on this machine is for Local(…)"
-    found = re.fullmatch(r"(?:(https?):/*)?([\w.-]+(:\d+)?(?:/[\w./-]*)?)", url, re.ASCII)
+    found = re.fullmatch(r"(?:(https?):/*)?([\w.-]+(:\d+)?(?:/[\w./:-]*)?)", url, re.ASCII)
     if found is None:
         return ""
     if not re.search(r"[:./]", found[2]):

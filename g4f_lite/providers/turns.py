@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..errors import AllProvidersFailedError, G4FLiteError
+from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
-from ..timeout import RETRY, WAIT_SHARE, RetryLike, RetryPolicy, before_others, patience
+from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout
 from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
+from .registry import is_provider_name
 
 logger = logging.getLogger(__name__)
 
@@ -27,21 +28,39 @@ class Member(NamedTuple):
 
     :param provider: the provider
     :param breaker: its circuit breaker
-    :param address: what tells it from others of its name; "" if none has it
+    :param name: its name in answers and errors, with its address if others of its name have another one
     """
 
     provider: BaseProvider
     breaker: CircuitBreaker
-    address: str
-
-    @property
-    def name(self) -> str:
-        """Its name in answers and errors."""
-        return f"{self.provider.name} ({self.address})" if self.address else self.provider.name
+    name: str
 
     def refusal(self, prompt: Prompt) -> Exception | None:
         """Return its refusal of a prompt; None if it accepts the prompt."""
-        return self.provider.refusal(prompt.fitting(self.provider.known_options))
+        return self.provider.refusal(self.fitting(prompt))
+
+    def fitting(self, prompt: Prompt) -> Prompt:
+        """Return a prompt without its ``optional`` options that this member does not support."""
+        known = self.provider.known_options
+        dropped = frozenset() if known is None else prompt.optional - known
+        if not dropped:
+            return prompt
+        return replace(prompt, options={name: value for name, value in prompt.options.items() if name not in dropped})
+
+    def lacks(self, model: str) -> bool:
+        """Return whether it knows its models, and this is none of them."""
+        try:
+            self.provider.get_model(model)
+        except ModelNotSupportedError:
+            return True
+        return False
+
+    def written(self, model: str) -> str:
+        """Return the name of a provider with a model behind it, which is this member with that model."""
+        name = self.provider.name
+        if name == "OpenAICompatible" or not is_provider_name(name):
+            name = getattr(self.provider, "base_url", name)
+        return f"{name}:{model}"
 
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
@@ -50,7 +69,7 @@ class Member(NamedTuple):
 
 
 def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> list[Member]:
-    """Return the members of a chain; those of one name at several addresses are told apart by them.
+    """Return the members of a chain.
 
     :param clock: returns the time in seconds
     """
@@ -58,13 +77,28 @@ def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> lis
     def address(provider: BaseProvider) -> str:
         return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
 
-    def is_alone(provider: BaseProvider) -> bool:
-        return len({address(each) for each in providers if each.name == provider.name}) == 1
+    def name(provider: BaseProvider) -> str:
+        own, addresses = address(provider), {address(each) for each in providers if each.name == provider.name}
+        return f"{provider.name} ({own})" if own and len(addresses) > 1 else provider.name
 
-    return [
-        Member(provider, CircuitBreaker(clock), "" if is_alone(provider) else address(provider))
-        for provider in providers
-    ]
+    return [Member(provider, CircuitBreaker(clock), name(provider)) for provider in providers]
+
+
+def without_model(members: list[Member], model: str) -> str | None:
+    """Say which members a call with this model skips, because others have it and they do not; None if there are none.
+
+    Nor is anything said where it is the own model of a member: then each has been given its own, as is advised.
+
+    :param model: the model of the call, which is asked of all members
+    """
+    without = [member for member in members if member.lacks(model)]
+    is_own = any(getattr(member.provider, "model", None) == model for member in members)
+    if is_own or not without or len(without) == len(members):
+        return None
+    names = " and ".join(dict.fromkeys(member.name for member in without))
+    having = next(member for member in members if member not in without).written(model)
+    advice = f"to let each member use its own model, name this one with its provider, as in {having!r}"
+    return f"{names} will be skipped for lack of the model {model!r}; {advice}"
 
 
 class Turns:
@@ -134,22 +168,23 @@ class Turns:
                 blocked.remove(position)
                 yield position, len(blocked) + 1
 
-    def prompt(self, position: int, members_left: int) -> Prompt:
-        """Return the prompt that fits a member, with whether another is behind it, and how often and long it may try.
+    def prompt(self, position: int, limits: Timeout, share: float | None, *, has_fallback: bool) -> Prompt:
+        """Return the prompt that fits a member, with how often and long it may try.
 
         Its second turn has the attempts that the first one has left, and the waits that this call has left.
 
-        :param members_left: how many members are left, this one included
+        :param limits: its timeout
+        :param share: the seconds until its first delta; None without such a limit
+        :param has_fallback: whether another provider can be asked
         """
-        error = self._errors.get(position)
-        provider = self._members[position].provider
-        policy, fitting = self._policy(provider), self._prompt.fitting(provider.known_options)
-        prompt = replace(fitting, has_fallback=members_left > 1 or fitting.has_fallback)
-        if error is None:
-            return prompt
-        if isinstance(policy, RetryPolicy) and error.attempts:
-            prompt = replace(prompt, retry=replace(policy, attempts=max(1, policy.attempts - error.attempts)))
-        return replace(prompt, patience=max(0.0, self._patience(policy) - self._waited))
+        error, member, patience = self._errors.get(position), self._members[position], self._prompt.allowance.patience
+        prompt = member.fitting(self._prompt)
+        if error is not None:
+            policy = self._policy(member.provider)
+            patience = max(0.0, self._patience(policy) - self._waited)
+            if isinstance(policy, RetryPolicy) and error.attempts:
+                prompt = replace(prompt, retry=replace(policy, attempts=max(1, policy.attempts - error.attempts)))
+        return replace(prompt, timeout=limits, allowance=Allowance(share, patience, has_fallback))
 
     def add_up(self, position: int, error: G4FLiteError) -> None:
         """Count the waits of a member's turn, and add to the error of a second turn what the call took before."""
@@ -177,8 +212,10 @@ class Turns:
         if seconds is None:
             return None
         policy = self._policy(member.provider)
-        most = self._patience(before_others(policy) if self._prompt.has_fallback else policy) - self._waited
-        return seconds if seconds <= min(most, WAIT_SHARE * self._left()) else None
+        most = self._patience(policy)
+        if self._prompt.allowance.has_fallback and isinstance(policy, RetryPolicy):  # a long wait is for that chain
+            most = min(most, policy.max_backoff)
+        return seconds if seconds <= min(most - self._waited, WAIT_SHARE * self._left()) else None
 
     def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:
         """Return whether a member would have waited for its service if there had been no other to ask."""
@@ -192,8 +229,9 @@ class Turns:
 
     def _patience(self, policy: RetryLike) -> float:
         """Return the most seconds that this call waits for a member, by its policy and by whoever sent the prompt."""
-        most = self._prompt.patience
-        return patience(policy) if most is None else min(most, patience(policy))
+        most = self._prompt.allowance.patience
+        own = 0.0 if policy is None else (policy if isinstance(policy, RetryPolicy) else RETRY).max_retry_after
+        return own if most is None else min(most, own)
 
     def _policy(self, provider: BaseProvider) -> RetryLike:
         """Return the retry policy of a member in this call."""

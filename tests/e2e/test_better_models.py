@@ -114,6 +114,8 @@ def test_the_name_of_a_provider_is_no_url_and_is_led_to_its_place() -> None:
 def test_a_url_without_its_beginning_is_shown_with_it(url: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = f" must be a URL such as http://localhost:8080/v1, not {url!r}{meant}"
     assert call("chat", "Hello", "--base-url", url).stderr == f"Error: --base-url{told}\n"
+    if url.startswith("localhost:"):
+        assert call("chat", "Hello", "-p", url).stderr == f"Error: the address of a server{told}\n"
     monkeypatch.setenv("G4F_LITE_BASE_URL", url)
     with pytest.raises(G4FLiteError) as caught:
         g4f_lite.ask("hi")

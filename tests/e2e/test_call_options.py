@@ -168,7 +168,7 @@ def test_a_schema_without_the_package_that_checks_it(
         (["-o", 'response_format={"type": "json_schema"}'], "no schema"),
         (["-o", "workers=2"], "workers cannot be given with --option"),
         (["-o", "price=1"], "price cannot be given with --option; pass --price"),
-        (["--price", "1"], "a price is two numbers, of a million tokens of prompts and of answers, not '1'"),
+        (["--price", "1"], "tokens of prompts and of answers, such as 0.15,0.60, not '1'"),
     ],
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:
@@ -183,11 +183,19 @@ def test_a_time_is_seconds_or_has_letters(text: str, seconds: float) -> None:
     assert Seconds().convert(text, None, None) == seconds
 
 
-def test_an_answer_that_is_cut_says_so(emulator: Emulator, here: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [
+        ([], "a limit of the server or the context of the model; a larger --max-tokens may raise the server's"),
+        (["--max-tokens", "3"], "the limit of tokens; see --max-tokens"),
+        (["-o", "max_completion_tokens=3"], "the limit of tokens; see --max-tokens"),
+    ],
+)
+def test_an_answer_that_is_cut_says_so(given: list[str], limit: str, emulator: Emulator, here: list[str]) -> None:
     emulator.answer(["half an ans", {"finish_reason": "length"}])
-    done = call("chat", "hello", *here)
+    done = call("chat", "hello", *here, *given)
     assert (done.returncode, done.stdout) == (0, "half an ans\n")
-    assert "cut" in done.stderr
+    assert done.stderr == f"Note: the answer is cut, because it has reached {limit}\n"
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,9 @@ def test_another_provider_can_go_on(emulator: Emulator, here: list[str], tmp_pat
         terminal.wait_for("> ")
         say(terminal, "first")
         assert say(terminal, "/model groq:llama3").startswith("Error: Groq: no key: set GROQ_API_KEY")
-        assert say(terminal, "/model local:nosuch").startswith("Error: Local: it has no model 'nosuch'")
+        refused = " ".join(say(terminal, "/model local:nosuch").split())
+        assert refused.startswith("Error: Local: it has no model 'nosuch'")
+        assert refused.endswith("name that too: /model ollama:nosuch >")
         assert say(terminal, "/model") == "echo\r\n> "
         assert say(terminal, "/model echo:any") == "Chatting with Echo (any) from now on.\r\n> "
         assert say(terminal, "second") == "second\r\n> "

@@ -179,7 +179,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             "in.csv",
             "text\nx\n",
             ["--price", "1"],
-            "a price is two numbers, of a million tokens of prompts and of answers",
+            "a price is two numbers, the dollars for a million tokens of prompts and of answers",
         ),
         ("in.csv", "text\nx\n", ["--delimiter", ";;"], "--delimiter must be one character"),
         (
@@ -344,7 +344,10 @@ def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str]
     (tmp_path / "in.txt").write_text("one two\n", encoding="utf-8")
     command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "--price", "1000,500000", *here]
     assert call(*command, "--estimate", "--max-tokens", "4").stdout.endswith("; echo: about $2.00\n")
-    assert "; 2 tokens of prompts and 2 of answers, about $1.00; kept in " in call(*command).stdout
+    told = "2 tokens of prompts and 2 of answers, about $1.00"
+    assert f"; {told}; kept in " in call(*command).stdout
+    without_output = [*command[:2], *command[4:]]
+    assert call(*without_output).stderr == f"Note: 1 answered, 0 failed; {told}\n"
 
 
 def test_the_progress_is_told_now_and_then_in_a_log(

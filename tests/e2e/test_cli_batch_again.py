@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from g4f_lite.emulator import Emulator
+from g4f_lite.providers import selection
+from g4f_lite.testing import Scripted
 
 from .command import assert_refused, call
 
@@ -261,3 +263,17 @@ def test_a_quiet_batch_tells_of_failures_only(
     done = call(*table, "-q", *here)  # whose answers are on standard output
     assert (len(done.stdout.splitlines()), done.stderr) == (3, "")
     assert call(*table, *here).stderr.endswith("Note: 3 empty rows not sent\n")
+
+
+@pytest.mark.parametrize(("named", "told"), [("", True), ("local", False)])
+def test_a_batch_that_names_no_provider_tells_that_the_embedded_model_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, told: bool
+) -> None:
+    class Local(Scripted):
+        """A provider of the name."""
+
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    monkeypatch.setattr(selection, "replacement", Local(["1"]))
+    done = call("batch", str(tmp_path / "in.txt"), G4F_LITE_PROVIDER=named)
+    assert ("Note: no provider is named, and the embedded model answers; " in done.stderr) is told
+    assert json.loads(done.stdout)["answer"] == "1"

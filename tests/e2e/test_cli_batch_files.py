@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,10 @@ from typing import Any
 
 import pytest
 
+from g4f_lite import AuthenticationError, Finish, Prompt
 from g4f_lite.cli import batch_output
 from g4f_lite.emulator import Emulator
+from g4f_lite.testing import Echo
 
 from .command import SECONDS, assert_failed, assert_refused, call, start
 
@@ -275,3 +278,21 @@ def test_json_lines_are_counted_as_well(emulator: Emulator, command: list[str], 
     assert call(*command, "-o", str(out)).returncode == 0
     assert_refused(call(*command, "-o", str(out), "--head", "1"), "has 6 answers, more than the 1 prompt here")
     assert [json.loads(line)["answer"] for line in out.read_text().splitlines()] == numbered(0, 1, 2, 3, 4, 5)
+
+
+def test_an_early_end_prints_what_has_come_before_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_sent = threading.Barrier(3)
+
+    def begin(provider: Echo, prompt: Prompt) -> Iterator[Any]:
+        all_sent.wait(SECONDS)
+        text = prompt.messages[-1]["content"]
+        if text == "one":
+            raise AuthenticationError("no such key", status=401)
+        yield text
+        yield Finish("stop")
+
+    monkeypatch.setattr(Echo, "begin", begin)
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), "-p", "echo", "--workers", "3")
+    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == ["two", "three"]
+    assert "the batch stopped after 2 answers: " in done.stderr

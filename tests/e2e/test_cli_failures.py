@@ -320,7 +320,15 @@ def test_a_remedy_in_python_is_one_for_the_command_line(
 def test_a_hub_that_does_not_answer_is_no_provider_to_test(tmp_path: Path) -> None:
     hub = {"HF_ENDPOINT": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path)}
     done = call("local", "pull", "hf:owner/name", **hub)
-    assert_failed(done, "is the server running that HF_ENDPOINT or the name of the model leads to?\n", code=3)
+    advice = "is the server running that HF_ENDPOINT names? And a .gguf file that you have is used by its path\n"
+    assert_failed(done, f"could not connect to http://127.0.0.1:9: Connection refused; {advice}", code=3)
+    done = call(
+        "local",
+        "pull",
+        f"http://127.0.0.1:9/m.gguf#sha256={'0' * 64}",
+        **hub | {"HF_ENDPOINT": "", "G4F_LITE_OFFLINE": "0"},
+    )
+    assert_failed(done, "Connection refused; is the server running that the name of the model leads to?\n", code=3)
 
 
 def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> None:
@@ -328,6 +336,8 @@ def test_an_address_without_v1_comes_with_what_to_write(emulator: Emulator) -> N
     assert_failed(done, f": try --base-url {emulator.url}/v1\n")
     done = call("chat", "Hello", G4F_LITE_BASE_URL=emulator.url)
     assert_failed(done, f": try G4F_LITE_BASE_URL={emulator.url}/v1\n")
+    done = call("chat", "Hello", "--base-url", f"{emulator.url}/v1:qwen3", "-m", "x")
+    assert_failed(done, f"'qwen3' is a setting of its own: try --base-url {emulator.url}/v1 and that model\n")
 
 
 def test_a_message_of_several_lines_is_one_line(emulator: Emulator, here: list[str]) -> None:

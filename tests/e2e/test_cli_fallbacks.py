@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from g4f_lite.providers import turns
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
 
-from .command import assert_refused, call
+from .command import asked, assert_refused, call
 
 KEY = "sk-a-secret-that-nobody-shall-see"
 
@@ -66,6 +67,17 @@ def test_servers_of_ones_own_are_a_chain(emulator: Emulator, tmp_path: Path) -> 
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
     done = call("chat", "Hello", "--base-url", nowhere, "--base-url", own)
     assert_refused(done, f"--base-url is given twice; several servers are named by -p {nowhere} -p {own}")
+
+
+def test_the_model_of_one_member_is_written_behind_its_url(emulator: Emulator) -> None:
+    server = f"{emulator.url}/v1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # an error otherwise
+        done = call("chat", "Hello", "-p", server, "-p", "local", "-m", "toy")
+    assert done.stderr.startswith("Note: Local will be skipped for lack of the model 'toy'; ")
+    assert done.stderr.endswith(f" name this one with its provider, as in '{server}:toy'\n")
+    done = call("chat", "Hello", "-p", f"{server}:mine", "-p", "local")
+    assert (done.returncode, done.stderr, asked(emulator)["model"]) == (0, "", "mine")
 
 
 def test_a_batch_notes_at_its_end_who_answered_in_the_place_of_whom(emulator: Emulator, tmp_path: Path) -> None:

@@ -46,13 +46,13 @@ def test_a_file_that_is_no_model(tmp_path: Path, content: str | None, verdict: s
     if content is not None:
         path.write_text(content)
     done = call("doctor", "local", "-m", str(path))
-    assert f"\nlocal (named): {verdict}\n" in done.stdout
+    assert f"\nLocal (named): {verdict}\n" in done.stdout
     assert done.stdout.endswith(f"  To do: {remedy}.\n")
 
 
 def test_a_model_that_nobody_has() -> None:
     done = call("doctor", "local", "-m", "nosuch")
-    assert "local (named): it has no such model\n" in done.stdout
+    assert "Local (named): it has no such model\n" in done.stdout
     assert "To do: choose one of `g4f-lite local list`, or the path of a .gguf file.\n" in done.stdout
 
 

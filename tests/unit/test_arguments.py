@@ -26,8 +26,8 @@ from g4f_lite import (
     Prompt,
     ProviderNotConfiguredError,
 )
-from g4f_lite.arguments import check_proxy, is_switched_on, warn
-from g4f_lite.http.route import CA_BUNDLES
+from g4f_lite.arguments import check_proxy, warn
+from g4f_lite.http.route import CA_BUNDLES, is_switched_on
 from g4f_lite.testing import Echo
 
 from .services import PIXEL
@@ -394,6 +394,7 @@ def test_the_repr_of_a_prompt_hides_what_may_be_secret() -> None:
     assert repr(prompt) == (
         "Prompt(messages=[{'role': 'user', 'content': 'Hello'}], model='m', options={'temperature': 0, "
         "'extra_headers': '***', 'extra_query': '***', 'extra_body': '***'}, timeout=None, stream=True, retry='own', "
-        "share=None, has_fallback=False, patience=None, fresh=False, without=frozenset(), optional=frozenset())"
+        "allowance=Allowance(share=None, patience=None, has_fallback=False), fresh=False, without=frozenset(), "
+        "optional=frozenset())"
     )
     assert prompt.options["extra_headers"] == {"X-Key": secret}

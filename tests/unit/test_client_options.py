@@ -74,6 +74,10 @@ def test_a_hint_names_near_options_or_none():
         Client(knows()).ask("x", temprature=0)
     with pytest.raises(TypeError, match=r"no option 'timout'; try timeout$"):
         Client(knows()).ask("x", timout=3)
+    with pytest.raises(TypeError, match=r"no option 'modell'; try model$"):
+        Client(knows()).ask("x", modell="m")
+    with pytest.raises(TypeError, match=r"no option 'modell'; try model$"):
+        OpenAICompatible("http://127.0.0.1:9/v1").ask("x", modell="m")
     with pytest.raises(TypeError, match="no option 'top_p'; Client"):  # and not stop
         Client(knows()).ask("x", top_p=1)
     with pytest.raises(TypeError, match="no option 'tools'; Client"):

@@ -14,6 +14,7 @@ import pytest
 
 from g4f_lite import DeadlineExceededError, StreamInterruptedError, Timeout
 from g4f_lite.http.deadline import Deadline
+from g4f_lite.timeout import Allowance
 
 
 class Clock:
@@ -90,7 +91,7 @@ def test_the_environments_limit(value: str, expected: Timeout | None, monkeypatc
 @pytest.mark.parametrize("value", ["soon", "0", "-3", "nan"])
 def test_a_senseless_limit_in_the_environment_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_TIMEOUT", value)
-    with pytest.raises(ValueError, match="G4F_LITE_TIMEOUT"):
+    with pytest.raises(ValueError, match="^G4F_LITE_TIMEOUT must be a positive number of seconds, such as 30$"):
         Timeout.of_environment()
 
 
@@ -109,7 +110,7 @@ def test_a_wait_is_the_shorter_of_its_limit_and_what_is_left(clock: Clock) -> No
 def test_the_limit_until_the_first_piece_is_lifted_when_that_came(clock: Clock) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        call = Deadline(Timeout(10, 60, 300), share=20, clock=clock)
+        call = Deadline(Timeout(10, 60, 300), Allowance(share=20), clock=clock)
         call.hold(ours)
         assert (call.limit("read"), call.remaining()) == (20, 20)
         clock.now += 19
@@ -123,7 +124,7 @@ def test_the_limit_until_the_first_piece_is_lifted_when_that_came(clock: Clock) 
 
 
 def test_the_limit_until_the_first_piece_ends_a_call(clock: Clock) -> None:
-    call = Deadline(Timeout(), share=20, clock=clock)
+    call = Deadline(Timeout(), Allowance(share=20), clock=clock)
     call.look(clock.now + 20)
     with pytest.raises(DeadlineExceededError, match="nothing of the answer came within 20 s") as caught:
         call.check()

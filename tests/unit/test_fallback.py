@@ -18,8 +18,8 @@ from g4f_lite import (
     Timeout,
     TransportError,
 )
+from g4f_lite.providers.chain import FAIR_SECONDS
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, MAX_OPEN_SECONDS, OPEN_SECONDS
-from g4f_lite.providers.fallback import FAIR_SECONDS
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL
@@ -166,7 +166,7 @@ def test_the_time_is_shared_so_that_the_last_one_is_reached() -> None:
     clock = Clock()
     chain = Fallback([Noting(TransportError("down")), Noting(TransportError("down")), Noting("ok")], clock=clock)
     assert chain.create(messages="Hello", timeout=30) == "ok"
-    assert [prompt.share for prompt in limits] == [10, 15, 30]
+    assert [prompt.allowance.share for prompt in limits] == [10, 15, 30]
     assert {prompt.timeout.total for prompt in limits} == {30}  # so that an answer that began may take all of it
     assert limits[0].timeout.connect == 10
 
@@ -176,7 +176,7 @@ def test_the_calls_other_limits_hold_for_each() -> None:
 
     class Noting(Scripted):
         def begin(self, prompt):  # type: ignore[no-untyped-def]
-            limits.append((prompt.timeout, prompt.share))
+            limits.append((prompt.timeout, prompt.allowance.share))
             return super().begin(prompt)
 
     chain = Fallback([Noting(), Noting()], clock=Clock())
@@ -195,7 +195,7 @@ def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch:
         timeout = Timeout(1, 2, 3)
 
         def begin(self, prompt):  # type: ignore[no-untyped-def]
-            limits.append((prompt.timeout, prompt.share))
+            limits.append((prompt.timeout, prompt.allowance.share))
             return super().begin(prompt)
 
     Fallback([Noting(), Scripted()], clock=Clock()).create(messages="Hello")

@@ -19,8 +19,8 @@ from g4f_lite import (
 from g4f_lite.answers.deltas import Finish
 from g4f_lite.answers.source import CheckedSource
 from g4f_lite.emulator import Emulator
+from g4f_lite.providers.chain import FAIR_SECONDS
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, OPEN_SECONDS
-from g4f_lite.providers.fallback import FAIR_SECONDS
 from g4f_lite.testing import Scripted
 
 CUT = StreamInterruptedError("the answer was cut")

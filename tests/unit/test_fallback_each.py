@@ -21,7 +21,7 @@ def test_each_is_the_time_until_an_answer_begins_where_another_member_is_left() 
 
     class Noting(Scripted):
         def begin(self, prompt):  # type: ignore[no-untyped-def]
-            asked.append((prompt.share, prompt.timeout))
+            asked.append((prompt.allowance.share, prompt.timeout))
             return super().begin(prompt)
 
     members = [Noting(TransportError("down")), Noting(TransportError("down")), Noting("ok")]

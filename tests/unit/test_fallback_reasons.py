@@ -16,6 +16,7 @@ from g4f_lite import (
     Client,
     Fallback,
     G4FLiteError,
+    ModelNotSupportedError,
     OpenAICompatible,
     OutputError,
     Prompt,
@@ -134,6 +135,27 @@ def test_a_key_that_a_member_rejects_is_a_warning(error: G4FLiteError, warned: b
     told = ["another provider answers, as this one rejected its key: Scripted: no such key"] if warned else []
     assert [str(warning.message) for warning in caught] == told
     assert {warning.filename for warning in caught} <= {__file__}
+
+
+def test_a_member_without_the_model_of_a_call_is_a_warning_once() -> None:
+    class Knowing(Scripted):
+        def get_model(self, name: str | None = None) -> str | None:
+            if name not in (None, "small"):
+                raise ModelNotSupportedError(f"it has no model {name!r}")
+            return name
+
+    chain = Fallback([Scripted("one", "two", "three", "four"), Knowing()])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for model in (None, "small", "large", "larger"):
+            chain.ask("Hello", model=model)
+    (warning,) = caught
+    assert str(warning.message) == (
+        "Knowing will be skipped for lack of the model 'large'; to let each member use its own model, "
+        "name this one with its provider, as in 'Scripted:large'"
+    )
+    assert warning.filename == __file__
+    Fallback([Scripted("one", model="large"), Knowing()]).ask("Hello", model="large")  # each has its own, as is advised
 
 
 def test_nobody_is_told_where_the_first_one_answers() -> None:

@@ -44,6 +44,34 @@ def test_any_spelling_will_do(name: str) -> None:
     assert type(provider) is OpenAICompatible
 
 
+@pytest.mark.parametrize(
+    ("written", "name", "model"),
+    [
+        ("groq", "groq", ""),
+        (" ollama:llama3.2:1b ", "ollama", "llama3.2:1b"),
+        ("local:https://x.example/m.gguf#sha256=ab", "local", "https://x.example/m.gguf#sha256=ab"),
+        ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1", ""),
+        ("http://127.0.0.1:8080/v1:qwen3:0.6b", "http://127.0.0.1:8080/v1", "qwen3:0.6b"),
+        ("http://[::1]:8080/v1:hf.co/a/b:Q4", "http://[::1]:8080/v1", "hf.co/a/b:Q4"),
+        ("https://x.example/v1?version=1:2", "https://x.example/v1?version=1:2", ""),
+        ("http://127.0.0.1:8080:qwen3", "http://127.0.0.1:8080:qwen3", ""),  # refused: there is no path
+        ("http://ada:a/b:c@x.example/v1", "http://ada:a/b:c@x.example/v1", ""),  # refused, without the password
+    ],
+)
+def test_a_model_follows_the_name_of_a_provider_or_the_url_of_a_server(written: str, name: str, model: str) -> None:
+    assert registry.name_and_model(written) == (name, model)
+
+
+def test_a_server_by_its_url_and_a_model() -> None:
+    server = registry.make_provider("http://127.0.0.1:8080/v1:qwen3:0.6b")
+    assert isinstance(server, OpenAICompatible)
+    assert (server.base_url, server.get_model()) == ("http://127.0.0.1:8080/v1", "qwen3:0.6b")
+    with pytest.raises(ProviderNotFoundError, match="a model follows the path, as in http://localhost:8080/v1:qwen3"):
+        registry.make_provider("http://127.0.0.1:8080:qwen3")
+    with pytest.raises(ProviderNotFoundError, match=r"; did you mean http://127\.0\.0\.1:8080/v1:qwen3\?$"):
+        registry.make_provider("127.0.0.1:8080/v1:qwen3")
+
+
 def test_every_name_in_the_list_is_known() -> None:
     names = registry.provider_names()
     assert len(names) == len({registry.plain(name) for name in names}), "two names are one"

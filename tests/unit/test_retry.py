@@ -43,15 +43,16 @@ from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.exchange import Exchange
 from g4f_lite.http.pool import PooledSession
 from g4f_lite.http.retry import RetryBudget, attempts, is_retryable, may_pass, retrying
+from g4f_lite.timeout import Allowance
 
 
 class Call(Deadline):
     """A call whose sleeps are noted, and take no time but the clock's."""
 
-    def __init__(self, total: float | None = None) -> None:
+    def __init__(self, total: float | None = None, *, has_fallback: bool = False) -> None:
         self.now = 0.0
         self.slept: list[float] = []
-        super().__init__(Timeout(total=total), clock=lambda: self.now)
+        super().__init__(Timeout(total=total), Allowance(has_fallback=has_fallback), clock=lambda: self.now)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -223,9 +224,9 @@ def test_after_a_timeout_another_provider_is_asked_where_there_is_one(
     service = SimpleNamespace(name="mine", on_retry=None, budget=RetryBudget(), cool_downs=CoolDowns())
     with (
         pytest.raises(DeadlineExceededError),
-        Exchange(PooledSession(requests.Session()), Call(), name="mine") as exchange,
+        Exchange(PooledSession(requests.Session()), Call(has_fallback=has_fallback), name="mine") as exchange,
     ):
-        attempts(service, exchange, action, retry, model="m", has_fallback=has_fallback)
+        attempts(service, exchange, action, retry, model="m")
     assert len(tried) == times
 
 

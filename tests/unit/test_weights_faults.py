@@ -221,6 +221,15 @@ class TestToken:
             assert self.authorizations(hub) == [None]
 
 
+def test_a_hub_out_of_reach_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    monkeypatch.setattr("g4f_lite.providers.local.web.HUB", "http://127.0.0.1:9")
+    with pytest.raises(TransportError) as caught:
+        Local.pull(NAME)
+    asked = "is this machine online? HF_ENDPOINT can name a mirror of the hub, and"
+    assert str(caught.value).endswith(f"; {asked} a .gguf file that you have is used by its path")
+
+
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(*_: object, **__: object) -> Path:
         raise RuntimeError("could not determine the home directory")

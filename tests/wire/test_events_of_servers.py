@@ -332,6 +332,13 @@ def test_an_empty_answer_says_why(reason: str | None, place: str, provide: Provi
     assert ("max_tokens" in str(error), "filter held" in str(error)) == (reason == "length", reason == "content_filter")
 
 
+def test_an_answer_of_its_end_alone_is_empty_and_quoted(provide: Provide) -> None:
+    with RawServer(every(streamed(STOP))) as server, pytest.raises(EmptyResponseError) as caught:
+        provide(server).create(messages="hi")
+    assert (caught.value.finish_reason, caught.value.status, caught.value.attempts) == ("stop", 200, 1)
+    assert '"finish_reason": "stop"' in caught.value.body
+
+
 def test_reasoning_alone_is_an_answer(provide: Provide) -> None:
     with RawServer(every(streamed(piece({"reasoning_content": "hm"}, "stop")))) as server:
         answer = provide(server).create(messages="hi")

@@ -149,5 +149,5 @@ def test_each_module_has_a_logger_of_its_own(emulator: Emulator, caplog: pytest.
         "g4f_lite.answers.short_traceback",
         "g4f_lite.http.exchange",
         "g4f_lite.http.retry",
-        "g4f_lite.providers.fallback",
+        "g4f_lite.providers.chain",
     }

@@ -315,7 +315,7 @@ def test_what_is_sent_does_not_wait_for_an_acknowledgement(provide: Provide, kin
         server = stack.enter_context(RawServer(every(hello())))
         proxy = stack.enter_context(kind()).address if kind else None
         stream = provide(server).create_generator(messages="Hello", proxy=proxy).start()
-        sock = stream._source._deadline.socket  # type: ignore[union-attr]
+        sock = stream.source._deadline.socket
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert stream.text() == "Hello world"
 

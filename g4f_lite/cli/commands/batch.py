@@ -141,7 +141,7 @@ def command(
 
     IN is a text file with one prompt per line, a .csv, .tsv or .jsonl file (also one for OpenAI's Batch API), or - for
     standard input, which has JSON lines or one prompt per line, unless --format says otherwise. Without -o, the answers
-    are printed as JSON lines, and kept only if --store names a file.
+    are printed as JSON lines, at an early end all that have come, and kept only if --store names a file.
 
     Answers are kept in OUT.store as they arrive, and stay there: after Ctrl-C, a crash or an error, the same command
     goes on, and sends again only what had no answer yet, such as the calls that were in progress. OUT is written when
@@ -208,6 +208,8 @@ def command(
             _tell_estimate(results, files, price, 0 if is_new or hosted else unused())
             return
         results.check()
+        if provider_options.is_default and client.provider.name == "Local":
+            note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
         BatchRun(client, results, rows, files, check, price, options["fresh"], fallbacks).run()

@@ -23,13 +23,13 @@ from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
 from ..keyboard import silent_keyboard
-from ..notes import quiet_option
+from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, note_waits, provider_options
 from ..output import errors_in_json, require_output, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
 from ..repair import add_up, send_checked
 from ..show import note_if_cut, show
-from ..spending import cost_of, price_option
+from ..spending import cost_of, price_option, told_usage
 from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
 
@@ -173,6 +173,8 @@ def command(
             note_if_cut(stream)
         else:
             show(stream, whole=no_stream or check is not None, raw=raw)
+            if price is not None:
+                note(told_usage(usage))
     if wrong is not None:
         raise wrong
     file.save(conversation)

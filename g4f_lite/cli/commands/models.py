@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ...errors import G4FLiteError
-from ...providers.fallback import all_failed
+from ...providers.chain import all_failed
 from ...providers.hooks import models_of
 from ...providers.openai.listing import ListingProvider
 from ..failure import tell

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...client.routing import Router
 from ...errors import ModelNotSupportedError
 from ...providers.base import BaseProvider
+from ...providers.fallback import Fallback
 from ...providers.local.base import EngineProvider
 from ...providers.selection import ProviderLike
 
@@ -23,6 +24,8 @@ class ClientsRouter(Router):
 
     def find(self, model: str | None, provider: ProviderLike | None = None) -> tuple[BaseProvider, str | None]:
         found, name = super().find(model, provider)
+        if isinstance(found, Fallback):
+            found.warns_of_model = False
         if name is not None and model not in self.models and _FILE.match(name):
             for engine in _engines(found):
                 own = engine.get_model()

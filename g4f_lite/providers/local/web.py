@@ -16,6 +16,7 @@ from ...errors import (
     ModelNotSupportedError,
     ProviderNotConfiguredError,
     ResponseFormatError,
+    TransportError,
 )
 from ...http.body import Body
 from ...http.checks import check
@@ -83,6 +84,7 @@ class Web:
                 raise
         except G4FLiteError as error:
             error.provider = "Local"
+            _explain(error, url)
             self._exchange.scrub(error)
             raise
         return body
@@ -125,6 +127,18 @@ def check_online() -> None:
         raise ProviderNotConfiguredError(
             "HF_HUB_OFFLINE forbids to fetch anything from the hub; unset it to do so", provider="Local"
         )
+
+
+def _explain(error: G4FLiteError, url: str) -> None:
+    """Add to an error what to do where the hub cannot be reached."""
+    is_reached = not isinstance(error, TransportError) or error.cause not in ("connection", "dns")
+    if is_reached or parse_origin(url) != parse_origin(hub()):
+        return
+    asked = "is this machine online? HF_ENDPOINT can name a mirror of the hub, and"
+    if os.environ.get("HF_ENDPOINT"):
+        asked = "is the server running that HF_ENDPOINT names? And"
+    error.message += f"; {asked} a .gguf file that you have is used by its path"
+    error.args = (error.message,)
 
 
 def _refusal(status: int, url: str, had_token: bool) -> G4FLiteError | None:

@@ -101,9 +101,21 @@ def version_hint(base_url: str) -> str | None:
     if re.search(_HAS_VERSION, urlsplit(base_url).path):
         return None
     better = f"{base_url}/openai/v1" if is_azure(base_url) else f"{base_url}/v1"
+    return f"{USUAL_END}, and {base_url} does not: try {_setting(base_url, better)}"
+
+
+def _model_hint(base_url: str) -> str | None:
+    """Say where a model belongs that stands behind an address, as it does behind a name; None where there is none."""
+    found = re.fullmatch(r"(.*/v\d\w*):(.+)", base_url)
+    if found is None:
+        return None
+    return f"the model {found[2]!r} is a setting of its own: try {_setting(base_url, found[1])} and that model"
+
+
+def _setting(base_url: str, better: str) -> str:
+    """Return how a better address is given: in the environment's variable where the address is from there."""
     is_environments = read_address(os.environ.get("G4F_LITE_BASE_URL") or "").base.rstrip("/") == base_url
-    setting = f"G4F_LITE_BASE_URL={better}" if is_environments else f"base_url={better!r}"
-    return f"{USUAL_END}, and {base_url} does not: try {setting}"
+    return f"G4F_LITE_BASE_URL={better}" if is_environments else f"base_url={better!r}"
 
 
 def explain_address(error: G4FLiteError, base_url: str) -> None:
@@ -113,7 +125,7 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
         error.args = (error.message,)
     if "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
         return
-    hint = version_hint(base_url)
+    hint = version_hint(base_url) or _model_hint(base_url)
     if hint is None:
         advice = ""
         if error.step == "bootstrap" and error.status in NO_SUCH_PAGE:

@@ -1,0 +1,248 @@
+"""One call of a chain: it asks the members in their turns, up to the first that answers."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ..answers.deltas import Attached, Delta, Finish, Usage, no_end, up_to_content
+from ..answers.response import Response
+from ..answers.source import CheckedSource, Source, deltas_of
+from ..arguments import warn
+from ..errors import (
+    AllProvidersFailedError,
+    AuthenticationError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    G4FLiteError,
+    ProviderError,
+)
+from ..prompt import Prompt
+from ..timeout import Timeout
+from .base import BaseProvider
+from .turns import Member, Turns
+
+logger = logging.getLogger(__name__)
+
+_NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
+_BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
+OnFallback = Callable[[list[G4FLiteError], str], None]
+FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
+
+
+class Chain(Protocol):
+    """The part of a :class:`~g4f_lite.Fallback` that its calls use."""
+
+    _members: list[Member]
+    timeout: Timeout
+    each: Timeout | float | None
+    _usual: Timeout
+    on_fallback: OnFallback | None
+    _clock: Callable[[], float]
+
+    def scrub(self, error: BaseException) -> None: ...
+
+
+def all_failed(
+    what: str, errors: list[G4FLiteError], step: str, models: Iterable[str | None] = ()
+) -> AllProvidersFailedError:
+    """Make the error of a chain.
+
+    :param what: the first line of its message
+    :param errors: the errors of the members
+    :param step: the step of the call
+    :param models: of each member, the model that tells it from others of its name
+    """
+    lines = "".join(
+        f"\n  {str(error) or type(error).__name__}" + (f" (model {model!r})" if model else "")
+        for error, model in itertools.zip_longest(errors, models)
+    )
+    return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
+
+
+class ChainCall(CheckedSource):
+    """One call of a chain: the source of its deltas, which may be closed from any thread.
+
+    :param chain: the chain
+    :param prompt: the prompt
+    :param refusals: the refusals of the first members; None for one that accepts the prompt
+    """
+
+    def __init__(self, chain: Chain, prompt: Prompt, refusals: list[Exception | None]) -> None:
+        # Of the member that answers, once it has begun; None where it does not say.
+        self.provider: str | None = None
+        self.model: str | None = None
+        self.attempts: int | None = None
+        self.response: Response | None = None
+        self.priced_at: Any = None  # of the member that is asked
+        self._chain = chain
+        self._prompt = prompt
+        self._refusals = refusals
+        self._clock = chain._clock
+        self._whole = Timeout.of(prompt.timeout, chain.timeout)
+        self._most = chain.each if isinstance(chain.each, float) else math.inf  # where others are left
+        self._began_at = self._clock()
+        self._source: Source | None = None
+        self._members = chain._members
+        self._turns = Turns(self._members, prompt, self._refusal, self._left_until_first, self._clock)
+        super().__init__()
+
+    def scrub(self, error: BaseException) -> None:
+        """Take out of an error the secrets of all members, and what the member that was asked last has sent."""
+        if (scrub := getattr(self._source, "scrub", None)) is not None:
+            scrub(error)
+        self._chain.scrub(error)
+
+    def close(self) -> None:
+        self._turns.ended.set()
+        if self._source is not None:
+            self._source.close()
+        self._deltas.close()
+
+    def _run(self) -> Generator[Delta, None, None]:
+        errors: dict[int, G4FLiteError] = {}
+        for position, members_left in self._turns.of(errors):
+            member = self._members[position]
+            provider, breaker = member.provider, member.breaker
+            refusal = self._refusal(position)
+            if refusal is not None and not isinstance(refusal, G4FLiteError):
+                # The next member may accept what this one does not, such as images.
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
+                continue
+            began_at = self._clock()
+            others = members_left > 1 or self._prompt.allowance.has_fallback
+            limits, share = self._limits(provider, members_left, self._most if others else math.inf)
+            first: list[Delta] = []
+            try:
+                if refusal is not None:
+                    raise refusal
+                source = provider.begin(self._turns.prompt(position, limits, share, has_fallback=others))
+                deltas = deltas_of(source, provider.name)
+                self._source = source
+                self.priced_at = getattr(source, "priced_at", None)
+                if self._turns.ended.is_set():  # while this member was prepared
+                    source.close()
+                    return
+                up_to_content(deltas, first)
+            except G4FLiteError as error:
+                self.scrub(error)  # here, because the next member does not know what this one has sent
+                if self._turns.ended.is_set():
+                    raise
+                member.name_in(error)
+                self._name_limit(error, limits)
+                self._turns.add_up(position, error)
+                if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
+                    breaker.failed(error)
+                    raise
+                # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
+                if refusal is None and not self._had_too_little_time(error, provider, began_at):
+                    breaker.failed(error)
+                errors[position] = error
+                logger.info("Fallback: no answer from %s", error)
+                continue
+            if breaker.failures:
+                breaker.begun()
+            answered = getattr(source, "provider", None) or provider.name
+            self.provider = member.name if answered == provider.name else answered
+            self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
+            self.attempts = getattr(source, "attempts", None)
+            self.response = getattr(source, "response", None)
+            if errors:
+                model = self._telling_model(position)
+                answering = self.provider + (f" (model {model!r})" if model else "")
+                self._tell([errors[each] for each in sorted(errors)], answering)
+            is_whole, asked_at = False, self._clock()
+            try:
+                for delta in itertools.chain(first, deltas):
+                    if isinstance(delta, Finish):
+                        is_whole = True
+                        breaker.ended()
+                    yield delta
+                    asked_at = self._clock()  # for the next one: until now, the caller may have taken its time
+                if not is_whole and not self._turns.ended.is_set():
+                    raise no_end()
+            except G4FLiteError as error:
+                self.scrub(error)
+                member.name_in(error)
+                self._name_limit(error, limits)
+                # A caller who closes the answer, or whose time ends while pieces come, is not a failure of the member.
+                if not self._turns.ended.is_set() and not self._had_too_little_time(error, provider, asked_at):
+                    breaker.failed(error, begun=True)
+                raise
+            finally:
+                deltas.close()  # for a stage that needs no more
+            return
+        if self._turns.ended.is_set():
+            return
+        given = [errors[position] for position in sorted(errors)]
+        models = map(self._telling_model, sorted(errors))
+        raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
+        """Tell the program which members failed before the one that answers, or at least which keys were rejected."""
+        if self._chain.on_fallback is not None:
+            self._chain.on_fallback(errors, answering)
+            return
+        for error in errors:
+            if isinstance(error, AuthenticationError) and error.status is not None:
+                warn(f"another provider answers, as this one rejected its key: {error}")
+
+    def _telling_model(self, position: int) -> str | None:
+        """Return the model of a member whose name others have too, if the prompt names none for all of them."""
+        member = self._members[position]
+        is_alone = sum(each.name == member.name for each in self._members) == 1
+        return None if is_alone or self._prompt.model else member.provider.get_model()
+
+    def _refusal(self, position: int) -> Exception | None:
+        """Return a member's refusal of the prompt; None if it accepts it."""
+        if position < len(self._refusals):
+            return self._refusals[position]
+        return self._members[position].refusal(self._prompt)
+
+    def _own_limits(self, provider: BaseProvider) -> Timeout | None:
+        """Return the timeout that a member has for every call, of its own or by ``each``; None if nobody gave one."""
+        each = self._chain.each if isinstance(self._chain.each, Timeout) else None
+        own = getattr(provider, "timeout", None)
+        if not isinstance(own, Timeout) or own == self._chain._usual:
+            return each
+        return own if each is None else own.within(each)
+
+    def _limits(self, provider: BaseProvider, members_left: int, most: float) -> tuple[Timeout, float | None]:
+        """Return the timeout of a member, and the seconds until its first delta: at most its share of the time left."""
+        own = self._own_limits(provider)
+        limits = self._whole if own is None else own if self._prompt.timeout is None else own.within(self._whole)
+        left, share = self._left(self._whole.total), min(self._left_until_first() / members_left, most)
+        return replace(limits, total=min(limits.total or left, left)), None if share == math.inf else share
+
+    def _left_until_first(self) -> float:
+        """Return the seconds left until the first delta."""
+        return min(self._left(self._whole.total), self._left(self._prompt.allowance.share))
+
+    def _left(self, seconds: float | None) -> float:
+        """Return the seconds left of a limit of this call, rounded up to hundredths."""
+        if seconds is None:
+            return math.inf
+        return max(1, math.ceil((self._began_at + seconds - self._clock()) * 100)) / 100
+
+    def _name_limit(self, error: G4FLiteError, limits: Timeout) -> None:
+        """Say of a member's error whose total limit it was: that of the whole call, or the member's own."""
+        if not isinstance(error, DeadlineExceededError) or error.limit != "total":
+            return
+        whole = self._whole.total
+        if whole is not None and self._clock() >= self._began_at + whole:
+            text = f"the total time limit of {whole:g} s passed; pass a longer timeout="
+        else:
+            text = f"the member's own limit of {limits.total:g} s passed; give it a longer timeout=, or the chain each="
+        error.message = text
+        error.args = (text,)
+
+    def _had_too_little_time(self, error: G4FLiteError, provider: BaseProvider, began_at: float) -> bool:
+        """Return whether an error is a timeout of this call only, and too short to count as a failure."""
+        if not isinstance(error, DeadlineExceededError):
+            return False
+        own = getattr(self._own_limits(provider), error.limit, None) or FAIR_SECONDS
+        return self._clock() - began_at < min(own, FAIR_SECONDS, self._most)
