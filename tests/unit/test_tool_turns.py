@@ -274,3 +274,12 @@ def test_a_limit_of_characters_holds_for_the_history_alone() -> None:
     conversation.ask("a long question")
     conversation.ask("weather?")
     assert [message["role"] for message in provider.calls[2].messages] == ["user", "assistant", "tool"]
+
+
+def test_results_of_calls_that_the_caller_runs_are_sent_with_the_calls() -> None:
+    provider = Scripted("One.", [call("clock")], "Noon.")
+    conversation = Conversation(provider, tools=[CLOCK], max_characters=10)
+    conversation.ask("an older question")
+    conversation.ask("a long question about the time")
+    conversation.ask([{"role": "tool", "tool_call_id": "c0", "content": "12:00"}])
+    assert [message["role"] for message in provider.calls[2].messages] == ["user", "assistant", "tool"]
