@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
 from collections.abc import Callable, Generator
-from fractions import Fraction
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from ..answers.deltas import Delta
+from ..answers.deltas import Delta, Usage
 from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import safe_url
@@ -27,6 +27,8 @@ CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count correct
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
 _lock = lock_free_in_children()  # of making meters
 _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
+_MOST_OWED_SECONDS = 600.0  # that calls wait for tokens that were used: a service may report more than there can be
+_EVENNESS = 0.95  # of the requests per minute, so that few go at once where seconds have to be whole
 
 
 class Meter(Protocol):
@@ -78,7 +80,7 @@ class LocalMeter:
         if self._refill:
             with self._lock.held():
                 self._fill(self._clock())
-                self._left = min(self._size, self._left - tokens)
+                self._left = max(-_MOST_OWED_SECONDS * self._refill, min(self._size, self._left - tokens))
 
     def _fill(self, now: float) -> None:
         self._left = min(self._size, self._left + (now - self._filled_at) * self._refill)
@@ -119,31 +121,50 @@ class SharedMeter:
             reason = str(error).replace(storage, self._place)  # without the password, and so is what is raised
             scrub(error, self._secrets)
             raise ProviderNotConfiguredError(f"the storage {self._place} cannot be used: {reason}") from None
-        share = Fraction(rpm).limit_denominator(60) / 60 if rpm else None
         # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
-        self._requests = share and RateLimitItemPerSecond(share.numerator, share.denominator, namespace="g4f_lite")
-        self._tokens = RateLimitItemPerMinute(round(tpm), namespace="g4f_lite") if tpm else None
+        self._requests = RateLimitItemPerSecond(*evenly(rpm), namespace="g4f_lite") if rpm else None
+        self._tokens = RateLimitItemPerMinute(max(1, round(tpm)), namespace="g4f_lite") if tpm else None
+        self._lock = ForkSafeLock()
+        self._owed = 0  # tokens that did not fit into the minute, and are counted before the next request
 
     def reserve(self, tokens: int, longest: float = math.inf) -> float:
         """Take a place, and return 0; or take none, and return the seconds after which to try again, negated."""
         limiter = self._limiter
         try:
-            if self._tokens and not limiter.test(self._tokens, "tokens", cost=min(tokens, self._tokens.amount)):
-                return -self._wait_for(self._tokens, "tokens")
+            if self._tokens:
+                if self._owed:
+                    self._count(0)
+                if self._owed or not limiter.test(self._tokens, "tokens", cost=min(tokens, self._tokens.amount)):
+                    return -self._wait_for(self._tokens, "tokens")
             if self._requests and not limiter.hit(self._requests, "requests"):
                 return -self._wait_for(self._requests, "requests")
-            if self._tokens:
-                limiter.hit(self._tokens, "tokens", cost=tokens)
+            self._count(tokens)
         except Exception as error:
             raise self._failure(error) from error
         return 0.0
 
     def correct(self, tokens: int) -> None:
-        if self._tokens and tokens > 0:
-            try:
-                self._limiter.hit(self._tokens, "tokens", cost=tokens)
-            except Exception as error:
-                raise self._failure(error) from error
+        try:
+            self._count(tokens)
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def _count(self, tokens: int) -> None:
+        """Count tokens, and those that are owed: ``limits`` counts none of a number that does not fit as a whole."""
+        item = self._tokens
+        if item is None:
+            return
+        with self._lock.held():
+            owed, self._owed = max(0, self._owed + tokens), 0
+        if not owed:
+            return
+        try:
+            fitting = min(owed, self._limiter.get_window_stats(item, "tokens").remaining)
+            if fitting > 0 and self._limiter.hit(item, "tokens", cost=fitting):
+                owed -= fitting
+        finally:
+            with self._lock.held():
+                self._owed = min(self._owed + owed, round(item.amount * _MOST_OWED_SECONDS / 60))
 
     def _failure(self, error: Exception) -> ProviderNotConfiguredError:
         scrub(error, self._secrets)  # which a storage may send back
@@ -213,11 +234,7 @@ class Pace:
             if stream.closed:
                 raise StreamInterruptedError("the answer was closed before its prompt was sent")
             yield from deltas
-            if stream.usage is not None:
-                try:
-                    self.meter.correct(stream.usage.total_tokens - reserved)
-                except ProviderNotConfiguredError as error:  # the answer is whole, and paid for
-                    logger.warning("the tokens of an answer are not counted: %s", error)
+            count_answer(self.meter, stream.usage, reserved)
 
         return paced
 
@@ -257,6 +274,29 @@ def wait_for_place(
             left -= _LOOK_SECONDS
         if wait >= 0:  # a place was taken
             return
+
+
+def count_answer(meter: Meter, usage: Usage | None, reserved: int) -> None:
+    """Count the tokens of a whole answer, which is paid for, and not lost if the storage fails.
+
+    :param usage: what it took; None if the service does not say so
+    :param reserved: the tokens that were reserved for it
+    """
+    if usage is not None:
+        try:
+            meter.correct(usage.total_tokens - reserved)
+        except ProviderNotConfiguredError as error:
+            logger.warning("the tokens of an answer are not counted: %s", error)
+
+
+def evenly(rpm: float) -> tuple[int, int]:
+    """Return how many requests go in how many seconds, both of them whole numbers: the rate, or a little less."""
+    rate = rpm / 60
+    for seconds in itertools.count(math.ceil(1 / rate)):
+        requests = math.floor(rate * seconds)
+        if requests >= max(1, _EVENNESS * rate * seconds):
+            return requests, seconds
+    raise AssertionError("some number of seconds is long enough")
 
 
 def tokens_of(prompt: Prompt) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..answers.interruption import hear_interrupts, interrupt_of_batch
@@ -14,6 +14,7 @@ from ..errors import AuthenticationError, BatchStoppedError
 from ..store.answers import Key
 from . import tables
 from .inputs import Inputs
+from .iterated import Iterated
 from .plan import Plan, Watched
 from .progress import Progress
 from .result import Result, position_of
@@ -23,8 +24,6 @@ from .tables import NotAColumn, Results
 from .task import Task
 
 T = TypeVar("T")
-
-END = BadPrompt(-1, StopIteration())  # no prompt is left
 
 
 class BatchResults(Watched, NotAColumn, Generic[T]):
@@ -54,11 +53,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         self._owners: dict[int, Run] = {}  # which run answers a prompt now
         self._keys: list[Key | None] = []  # of prompts that are all there
         self._position = 0  # of the next result, where the prompts come from an iterator
-        self._read = 0  # prompts of an iterator
-        self._is_read = False  # to its end
+        self._iterated = Iterated(inputs.items, plan)
         self._reason: BaseException | None = None  # why the last reading stopped before the end
-        self._undone: dict[int, Task] = {}  # prompts of an iterator that were read, and have no result
-        self._lost: dict[int, Task] = {}  # those whose failure is yet to be raised
         self._lacks_key = False  # of a service
         self.dropped = 0  # calls in progress that the end of the last reading closed, and that are sent again
         if inputs.is_sized:
@@ -211,13 +207,17 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
             for result in results:
                 come.append(result)
         except BaseException:
-            with self._lock:
-                first = self._position - len(come)
-                if not self._inputs.is_sized and [result.index for result in come] == [*range(first, self._position)]:
-                    self._known.update((result.index, result) for result in come)
-                    self._position = first
+            self._give_again(come)
             raise
         return come
+
+    def _give_again(self, results: Sequence[Result[T]]) -> None:
+        """Put results back that the caller has not got, where the prompts come from an iterator."""
+        with self._lock:
+            first = self._position - len(results)
+            if not self._inputs.is_sized and [result.index for result in results] == [*range(first, self._position)]:
+                self._known.update((result.index, result) for result in results)
+                self._position = first
 
     def _check_all(self, *, needs_key: bool) -> None:
         """Check prompts that are all there, and note their places in the store.
@@ -261,20 +261,26 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         """
         run: Run | None = None
         last = None if most is None else self._position + most
+        taken: list[Result[T]] = []  # what an interrupt keeps from the caller
         try:
             while self._position != last:
                 with self._lock:  # another thread may be taking results too
                     index = self._position
                     if index not in self._known:
-                        if self._is_read and index >= self._read:  # a progress would be shown once more
+                        if self._iterated.ends_before(index):  # a progress would be shown once more
                             return
                         run = run or self._start(itertools.count(index) if last is None else range(index, last))
                         if not self._wait_for(index, run):
                             return
-                    self._position += 1
-                    result = self._known.pop(index)
-                yield self._given(result)
-        except KeyboardInterrupt as error:
+                    result = self._given(self._known[index])
+                    taken, self._position = [result], index + 1
+                    del self._known[index]
+                taken = []
+                yield result
+        except BaseException as error:
+            self._give_again(taken)
+            if not isinstance(error, KeyboardInterrupt):
+                raise
             raise self._interrupt(error)  # noqa: B904  in most cases the same one
         finally:
             self._stop(run)
@@ -284,8 +290,6 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         if self._plan.raises and result.error is not None:
             self._known.pop(result.index, None)  # it is asked again next time
             self._failed.pop(result.index, None)
-            if (task := self._lost.pop(result.index, None)) is not None:
-                self._undone[result.index], self._position = task, result.index
             raise result.error
         return result
 
@@ -301,10 +305,14 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
                 outcome = owner.result(index)
                 if outcome is None and owner.reason is None:  # a run that had begun it was left
                     owner = self._start((index,))
-                    outcome = owner.result(index)
-                    self._stop(owner)
+                    try:
+                        outcome = owner.result(index)
+                    finally:
+                        self._stop(owner)
                 if isinstance(outcome, BadPrompt):
-                    self._position = index if index in self._undone else index + 1
+                    if self._iterated.is_wrong(index, outcome.error):
+                        self._position = index + 1
+                        self._iterated.forget(index)
                     raise outcome.error
                 if outcome is None:
                     return self._raise_reason(owner.reason)
@@ -313,9 +321,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
     def _keep(self, result: Result[T]) -> None:
         self._known[result.index] = result
-        task = self._undone.pop(result.index, None)
-        if task is not None and self._plan.raises and result.error is not None:
-            self._lost[result.index] = task
+        if result.error is None or not self._plan.raises:
+            self._iterated.forget(result.index)
 
     def _raise_reason(self, reason: BaseException | None) -> bool:
         if reason is None:
@@ -343,11 +350,13 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
         def tasks() -> Iterator[Task | Outcome]:
             for index in indexes:
-                if index not in self._known and index not in self._owners and (task := self._next_task(index)):
-                    if task is END:
-                        return
+                if index in self._known or index in self._owners:
+                    continue
+                if (task := self._next_task(index)) is not None:
                     self._owners[index] = run
                     yield task
+                elif self._iterated.ends_before(index):
+                    return
 
         def on_result(result: Result[Any]) -> None:
             self._usage.add(result)
@@ -360,22 +369,11 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
     def _next_task(self, index: int) -> Task | Outcome | None:
         """Return what is to be done for a prompt: a task, its result from the store, or what is wrong with it."""
-        task = self._undone.get(index)
         try:
-            if task is None:
-                if self._inputs.is_sized:
-                    return self._stored(index) or self._task(index)
-                if index < self._read:
-                    return None  # its result was given
-                item = next(self._inputs.items, END)  # type: ignore[arg-type]
-                if item is END:
-                    self._is_read = True
-                    return END
-                self._read += 1
-                task = self._plan.task(index, item)
-                self._plan.check(task)
-                self._undone[index] = task
-            return self._plan.stored(index, task.input, task.key) or task
+            if self._inputs.is_sized:
+                return self._stored(index) or self._task(index)
+            task = self._iterated.task(index)
+            return task and (self._plan.stored(index, task.input, task.key) or task)
         except Exception as error:  # noqa: BLE001  raised where the caller reads this result
             return BadPrompt(index, error)
 
@@ -391,9 +389,12 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         if run is None:
             return
         with self._lock:
-            untaken, self.dropped = run.close(), run.dropped
-            for outcome in untaken:
-                if isinstance(outcome, Result):
-                    self._keep(outcome)
-            for index in [index for index, owner in self._owners.items() if owner is run]:
-                del self._owners[index]
+            try:
+                run.close()
+            finally:  # also after a second interrupt: nobody may wait for this run
+                self.dropped = run.dropped
+                for outcome in run.untaken():
+                    if isinstance(outcome, Result):
+                        self._keep(outcome)
+                for index in [index for index, owner in self._owners.items() if owner is run]:
+                    del self._owners[index]

@@ -20,7 +20,7 @@ from ..http.waits import named_wait
 from ..store.answers import AnswerStore, Kept, Key
 from .causes import is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
-from .pace import tokens_of, wait_for_place
+from .pace import count_answer, tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
 from .task import Bundle, Task
@@ -115,8 +115,8 @@ class Run:
         with self._changed:
             return sum(len(bundle.tasks) for bundle in self._running)
 
-    def close(self) -> list[Outcome]:
-        """End what is in progress, and return the results that nobody has taken."""
+    def close(self) -> None:
+        """End what is in progress."""
         self._stopping.set()
         self._halted.set()
         with self._changed:
@@ -127,11 +127,12 @@ class Run:
         for _ in self._threads:
             self._inbox.put(None)
         ends = time.monotonic() + _END_SECONDS
-        for thread in self._threads:
-            if thread.is_alive():  # an interrupt may have kept it from starting
-                thread.join(max(0.0, ends - time.monotonic()))
-        self._on_end()
-        return self.untaken()
+        try:
+            for thread in self._threads:
+                if thread.is_alive():  # an interrupt may have kept it from starting
+                    thread.join(max(0.0, ends - time.monotonic()))
+        finally:
+            self._on_end()
 
     def untaken(self) -> list[Outcome]:
         """Return the results that nobody has taken."""
@@ -273,11 +274,10 @@ class Run:
                 return None
             attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
-        if answer.usage is not None:
-            for meter in self._plan.meters:
-                meter.correct(answer.usage.total_tokens - tokens_of(task.prompt))
         if self._plan.store is not None and task.key is not None:
             self._keep(self._plan.store, task.key, outcome)
+        for meter in self._plan.meters:
+            count_answer(meter, answer.usage, tokens_of(task.prompt))
         attempts = _times(task, outcome.attempts)
         return Result(task.index, task.input, answer, output, None, attempts, outcome.seconds, label=label)
 

@@ -26,6 +26,7 @@ _MOST_KEPT = 4096  # times of calls, for the comparison
 LONGEST_OUTAGE = 600.0  # seconds
 _FIRST_TRY, _LAST_TRY = 1.0, 15.0  # seconds between two tries in an outage, which become more
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
+_MOST_DIGITS = 19  # of a number of less than 64 bits
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
 _BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
 TOO_MANY = 429
@@ -283,4 +284,4 @@ class Workers:
 def _left(headers: Mapping[str, str], *names: str) -> float:
     """Return how many requests or tokens the service says are left; infinity where it does not say so."""
     value = next((value.strip() for name in names if (value := headers.get(name))), "")
-    return int(value) if value.isascii() and value.isdigit() else math.inf
+    return int(value) if value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS else math.inf

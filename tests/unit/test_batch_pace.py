@@ -221,6 +221,12 @@ def test_tokens_are_counted_and_corrected() -> None:
     assert sent_at(meter, clock, [100, 1, 1]) == [1002, 1002, 1002.1]
 
 
+def test_a_number_of_tokens_that_cannot_be_holds_nobody_up_for_ever() -> None:
+    meter = LocalMeter(tpm=600, clock=Clock())
+    meter.correct(2**62)
+    assert meter.reserve(1) == 600
+
+
 def test_a_call_that_was_closed_waits_no_longer() -> None:
     slept: list[float] = []
     meter = LocalMeter(rpm=1, clock=Clock())
@@ -276,7 +282,7 @@ def test_a_call_does_not_wait_for_a_pace_beyond_its_time_limit(settings: dict[st
 
 
 def test_a_batch_waits_for_the_pace_of_its_client_before_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("g4f_lite.batch.pace.LocalMeter.reserve", lambda meter, tokens, longest=math.inf: 0.2)
+    monkeypatch.setattr("g4f_lite.batch.pace.LocalMeter.reserve", lambda meter, tokens, longest=math.inf: 0.12)
     client = Client(Scripted("one", "two"), timeout=0.1, pace=Pace(rpm=3))
     assert client.map(["a", "b"], workers=1).texts() == ["one", "two"]
 

@@ -142,3 +142,12 @@ def test_a_limit_of_calls_a_second_is_used(
     played = Played("auto", prompts, bucket(rate, size), seconds, seed)
     assert ideal <= played.seconds() < (1.1 if seconds is SHORT else 1.2) * ideal
     assert played.refused < refused
+
+
+@pytest.mark.parametrize("name", ["x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens"])
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_number_that_is_left_and_has_too_many_digits_is_not_one(name: str, digits: int) -> None:
+    workers = Workers()
+    workers.succeeded(tokens=20)
+    workers.observe(200, {name: "9" * digits})
+    assert workers.number == 4
