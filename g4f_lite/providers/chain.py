@@ -187,7 +187,7 @@ class ChainCall(CheckedSource):
         if self._chain.on_fallback is not None:
             try:
                 self._chain.on_fallback(errors, answering)
-            except Exception as failure:  # of the caller's function: the answer has begun, and is paid for
+            except Exception as failure:  # noqa: BLE001  the answer has begun, and is paid for
                 warn(f"on_fallback failed, and the answer goes on: {type(failure).__name__}: {failure}")
             return
         for error in errors:
