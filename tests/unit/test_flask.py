@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import pickle
 import sys
 from contextlib import nullcontext
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import flask
 import pytest
@@ -30,7 +33,7 @@ from g4f_lite import (
     Timeout,
     TransportError,
 )
-from g4f_lite.contrib.flask import G4FLite, error_response
+from g4f_lite.contrib.flask import G4FLite, error_response, stream_answer
 from g4f_lite.testing import Scripted
 
 
@@ -364,3 +367,25 @@ def test_without_flask_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
         __import__("g4f_lite.contrib.flask")
     assert type(caught.value).__name__ == "MissingDependencyError"
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def last_output(text: str, kind: Any) -> Any:
+    """Stream a typed answer, and give the value that its last event has."""
+    with flask.Flask("app").test_request_context():
+        body = stream_answer(Client(Scripted(text)).stream("Which room?", output=kind)).get_data(as_text=True)
+    return json.loads(body.rpartition("event: done\ndata: ")[2])["output"]
+
+
+def test_the_end_of_a_typed_answer_has_the_value_that_the_program_has() -> None:
+    """The text has an example before it, a word in another case, a number in quotes, and a field too many."""
+    pytest.importorskip("msgspec", reason="the extra typed is not installed")
+    Room = dataclasses.make_dataclass("Room", [("kind", Literal["single", "double"]), ("beds", int)])
+    text = 'As in {"example": 1}: {"kind": "DOUBLE", "beds": "2", "admin": true}'
+    assert last_output(text, Room) == {"kind": "double", "beds": 2}
+
+
+def test_the_end_of_a_typed_answer_has_the_names_that_the_model_was_told() -> None:
+    pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed")
+    pytest.importorskip("msgspec", reason="the extra typed is not installed")
+    Room = pydantic.create_model("Room", until=(date, pydantic.Field(alias="to")))
+    assert last_output('{"to": "2026-01-02T00:00:00", "admin": true}', Room) == {"to": "2026-01-02"}

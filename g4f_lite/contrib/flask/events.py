@@ -36,9 +36,10 @@ def stream_answer(
     Each event has JSON as its data:
 
     - ``message``: a piece of the answer, ``{"text": …}``, or images, ``{"images": [URL, …], "alt": …}``
-    - ``partial``: of a stream with ``output=``, instead of ``message``, the value so far, ``{"output": …}``; a slow
-      browser gets the newest only
-    - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``, and the value as ``"output"`` if there is one
+    - ``partial``: of a stream with ``output=``, instead of ``message``, the JSON so far, ``{"output": …}``, which is
+      not checked; a slow browser gets the newest only
+    - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``, and the value as ``"output"`` if there is one,
+      converted and checked
     - ``failed``: a failure after the headers were sent, ``{"status": …, "error": …}``, as in :func:`error_response`;
       with 503 the seconds of Retry-After as ``"retry_after"``, too; with 502 after a piece, the sentence ``"cut"``
 
@@ -145,7 +146,6 @@ def _events(source: _Source, begun: list[Item], heartbeat: float) -> Iterator[by
     # With it an EventSource sends Last-Event-ID also if it loses the connection before the first event.
     yield b"id: 0\n\n"
     waiting, number, sent = deque(begun), 0, time.monotonic()
-    last: dict[str, Any] = {}  # the last value of a typed answer
     while True:
         try:
             item = waiting.popleft() if waiting else source.get(sent + heartbeat)
@@ -153,12 +153,11 @@ def _events(source: _Source, begun: list[Item], heartbeat: float) -> Iterator[by
             source.reader.close()
             return
         if isinstance(item, End):
-            yield _last_event(item, last, number + 1, source.reader)
+            yield _last_event(item, number + 1, source.reader)
             return
         if (data := _data(item)) is not None:
             number += 1
-            last = data if isinstance(item, Partial) else {}
-            yield _event("partial" if last else "message", data, number)
+            yield _event("partial" if isinstance(item, Partial) else "message", data, number)
             sent = time.monotonic()
         elif time.monotonic() >= sent + heartbeat:
             yield COMMENT
@@ -175,9 +174,10 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
     return {"text": text} if isinstance(text, str) and text else None
 
 
-def _last_event(end: End, value: dict[str, Any], number: int, reader: Reader) -> bytes:
+def _last_event(end: End, number: int, reader: Reader) -> bytes:
     if end.error is None:
-        return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
+        done = {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **end.output}
+        return _event("done", done, number)
     begun = number > 1  # the visitor has a piece
     log(reader.app, end.error, reader.asked, begun=begun)
     told = explain(end.error, reader.app, begun=begun)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flask import Flask
@@ -40,10 +40,14 @@ class Partial:
 
 @dataclass(frozen=True)
 class End:
-    """The end of an answer: what has come of it, and the error if that is not all."""
+    """The end of an answer: what has come of it, and the error if that is not all.
+
+    :param output: the value of a typed answer, as ``{"output": …}`` of plain JSON types
+    """
 
     answer: Answer
     error: BaseException | None
+    output: dict[str, Any] = field(default_factory=dict)
 
 
 Item = Delta | Partial | End
@@ -98,7 +102,7 @@ class Reader:
         end = End(Answer(""), RuntimeError("the answer was not read, because the app has no context"))
         try:
             with self.app.app_context():
-                end = End(*self._read())
+                end = self._read()
                 if self._on_done is not None:
                     self._on_done(end.answer, end.error)
         except BaseException:  # the visitor has the answer all the same
@@ -106,18 +110,21 @@ class Reader:
         finally:
             self._put(end)
 
-    def _read(self) -> tuple[Answer, BaseException | None]:
+    def _read(self) -> End:
         error: BaseException | None = None
+        output: dict[str, Any] = {}
         try:
             for item in _items(self._stream):
                 self._put(item)
+            if not isinstance(self._stream, AnswerStream):  # raises if the whole is not a value of the type
+                output = {"output": _plain(self._stream.output)}
         except BaseException as failure:  # noqa: BLE001  it is raised in the thread of the request
             error = failure
             self._stream.close()
         try:
-            return self._stream.answer, error
+            return End(self._stream.answer, error, output)
         except ResponseFormatError as too_long:
-            return Answer(too_long.partial), error or too_long
+            return End(Answer(too_long.partial), error or too_long)
 
 
 def _items(stream: AnswerStream | TypedAnswer) -> Iterator[Item]:
@@ -128,4 +135,15 @@ def _items(stream: AnswerStream | TypedAnswer) -> Iterator[Item]:
         return
     for value in stream.partials():
         yield Partial(value)
-    stream.output  # noqa: B018  raises if the whole is not a value of the type
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as plain JSON types, with the names that the model was told."""
+    import msgspec
+
+    return msgspec.to_builtins(value, enc_hook=_of_object)
+
+
+def _of_object(value: Any) -> Any:
+    is_model = hasattr(value, "model_dump")  # of pydantic
+    return value.model_dump(mode="json", by_alias=True) if is_model else str(value)
