@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
+from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
 from ..batch.pace import prompt_tokens
 from ..batch.tables import columns_of
@@ -87,6 +88,7 @@ class BatchCalls:
     def scope(self, prompt: Prompt, provider: Any = None) -> str:
         return identity_of(*self._router.find(prompt.model, provider or self._provider))
 
+    @with_short_errors
     def ask(self, prompt: Prompt, provider: Any, on_begin: Callable[[Callable[[], None]], None]) -> Kept:
         began_at = time.monotonic()
         if self._output is None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ..answers.deltas import Identity
+from ..answers.short_traceback import with_short_errors
 from ..arguments import check_whole_number
 from ..messages import Image, Message
 from ..prompt import Prompt
@@ -228,6 +229,7 @@ class Completions:
         **options: Any,
     ) -> ParsedCompletion[Any]: ...
 
+    @with_short_errors
     def parse(
         self,
         messages: str | Sequence[Message],

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from ..answers.answer import Answer
+from ..answers.short_traceback import with_short_errors
 from ..errors import OutputError, RefusalError, ResponseFormatError
 from .json_so_far import JsonSoFar
 from .mismatch import Mismatch
@@ -106,6 +107,7 @@ class TypedStream(Generic[T]):
         return self._elements(self._question.output.element())
 
     @property
+    @with_short_errors
     def output(self) -> T:
         """The value; the rest of the answer is read first.
 
@@ -137,6 +139,7 @@ class TypedStream(Generic[T]):
     def __reduce__(self) -> NoReturn:
         self._question.stream.__reduce__()
 
+    @with_short_errors
     def _elements(self, element: Output[Any]) -> Iterator[Any]:
         json = JsonSoFar(wrapped=self._question.output.schema.wrapped)
         count = 0
@@ -147,7 +150,7 @@ class TypedStream(Generic[T]):
                     value = element.convert_part(json.elements[count])
                 except Mismatch as error:
                     reason = Mismatch(f"element {count}: {error}")
-                    reason.__cause__ = error
+                    reason.__cause__ = error.with_traceback(None)  # whose frames hold the answer
                     raise self._question.mismatched(reason) from reason
                 count += 1
                 yield value

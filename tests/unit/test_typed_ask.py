@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import traceback
 from typing import Annotated, Literal, Optional
 
 import pytest
@@ -350,3 +351,31 @@ print(*(name for name in sys.modules if name.startswith("g4f_lite.typed") or nam
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def locals_of(error: BaseException | None) -> str:
+    """Give the variables of the frames of this library that an error, its causes and its contexts keep."""
+    if error is None:
+        return ""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_globals["__name__"] != __name__]
+    return "".join(repr(frame.f_locals) for frame in frames) + locals_of(error.__cause__) + locals_of(error.__context__)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.ask("Who?", output=list[Even]),
+        lambda client: client.chat.completions.parse("Who?", response_format=list[Even]),
+        lambda client: client.map(["Who?"], output=list[Even], progress=False)[0].error,
+        lambda client: client.stream("Who?", output=list[Even]).output,
+        lambda client: list(client.stream("Who?", output=list[Even]).items()),
+    ],
+    ids=["ask", "parse", "map", "output", "items"],
+)
+def test_an_error_does_not_keep_the_answer_in_the_variables_of_its_frames(ask):
+    try:
+        error = ask(Client(Scripted(*['{"value": ["mellon"]}'] * 2)))
+    except OutputError as raised:
+        error = raised
+    assert "mellon" in error.partial
+    assert "mellon" not in locals_of(error)
