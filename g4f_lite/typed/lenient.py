@@ -108,6 +108,8 @@ def fitted(value: Any, shape: Any) -> Any:
     if isinstance(shape, shapes.Metadata):
         return fitted(value, shape.type)
     if isinstance(shape, shapes.UnionType):
+        if isinstance(value, str) and any(isinstance(each, shapes.StrType) for each in shape.types):
+            return valid_text(value)  # not "NaN" as a number
         return next((new for each in shape.types if (new := _fitted_choice(value, each)) is not value), value)
     if isinstance(value, dict):
         return _fitted_object(value, shape)
@@ -150,7 +152,9 @@ def _fitted_object(value: dict[str, Any], shape: Any) -> Any:
         ]
     if isinstance(shape, shapes.DictType):
         return {name: fitted(inner, shape.value_type) for name, inner in value.items()}
-    inside = {field.encode_name: field.type for field in getattr(shape, "fields", ())}
+    if not hasattr(shape, "fields"):
+        return value  # so that of several types this one has not changed it
+    inside = {field.encode_name: field.type for field in shape.fields}
     return {name: fitted(inner, inside[name]) if name in inside else inner for name, inner in value.items()}
 
 

@@ -14,7 +14,7 @@ from g4f_lite.typed import lenient
 from g4f_lite.typed.mismatch import Mismatch
 from g4f_lite.typed.output import Output
 
-from .typed_types import City, Color, Even, Node, Owner, Person, Pet, Pets, Point, Trip
+from .typed_types import Car, City, Color, Even, Node, Owner, Person, Pet, Pets, Point, Trip
 
 ADA = Person("Ada", 36)
 TRIP = """{"who": {"name": "Ada", "age": 36}, "to": [{"name": "Oslo"}], "color": "red", "at": {"x": 1},
@@ -97,6 +97,10 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (Point, 'It is {"x": 2}, so {"x": 2}.', Point(2)),
         (Pet, 'It is {"name": "Rex", "age": "3"}', Pet(name="Rex", age=3)),
         (Person | None, '{"name": "Ada", "age": "36"}', ADA),
+        (None | Car, '{"color": "RED"}', Car(Color.RED)),
+        (int | Car, '{"color": "RED"}', Car(Color.RED)),
+        (int | Point, '{"x": 1}', Point(1)),
+        (list[float | str], 'Here: ["Nan", "3", 1.5]', ["Nan", "3", 1.5]),
     ],
 )
 def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
@@ -147,6 +151,7 @@ def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
         (list[str], '{"value": ["a", ["c"],]}', "expected JSON, got"),
         (float, ".85", "expected JSON, got '.85'"),
         (int, "'.85'", "expected JSON"),
+        (list[str | float], "[1e999]", "Expected a finite number, got inf"),
         (float, "1e999", "Expected a finite number, got inf"),
         (Decimal, 'Either {"value": "sNaN"} or {"value": 4}', "expected one value, got several different ones"),
         (list[float], '["NaN"]', "Expected a finite number, got 'NaN'"),

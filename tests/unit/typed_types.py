@@ -34,6 +34,11 @@ class Color(enum.Enum):
     BLUE = "blue"
 
 
+@dataclass
+class Car:
+    color: Color
+
+
 class Point(NamedTuple):
     x: int
     y: Annotated[int, "to the north"] = 0
