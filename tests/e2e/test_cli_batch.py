@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from g4f_lite import Local
+from g4f_lite.answers.deltas import Finish, Usage
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
@@ -348,6 +350,23 @@ def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str]
     assert f"; {told}; kept in " in call(*command).stdout
     without_output = [*command[:2], *command[4:]]
     assert call(*without_output).stderr == f"Note: 1 answered, 0 failed; {told}\n"
+
+
+def test_the_embedded_model_is_free_at_any_price(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "--max-tokens", "4", "--price", "1000000,0", "--workers", "1"]
+    chain = ["-p", f"{here[1]}:echo", "-p", "local"]
+    assert call(*command, "-p", "local", "--estimate").stdout.endswith(": costs nothing\n")
+    assert call(*command, *chain, "--estimate").stdout.endswith("; about $4.00\n")
+    monkeypatch.setattr(Local, "check", lambda provider, prompt: None)
+    monkeypatch.setattr(Local, "check_ready", lambda provider: None)
+    deltas = "Hi", Usage(700, 7, 707), Finish("stop")
+    monkeypatch.setattr(Local, "begin", lambda provider, prompt: (delta for delta in deltas))
+    emulator.fail("status", nth=2, status=400)
+    done = call(*command, *chain)
+    assert "; 702 tokens of prompts and 9 of answers, about $2.00\n" in done.stderr
 
 
 def test_the_progress_is_told_now_and_then_in_a_log(
