@@ -9,7 +9,7 @@ import click
 from ..batch.summary import counted, dollars
 from ..client.usage import ClientUsage
 from ..errors import MissingDependencyError
-from ..providers.base import BaseProvider, Provider
+from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.local.base import EngineProvider
 from ..providers.price import Price
@@ -37,7 +37,7 @@ price_option = click.option(
 
 
 def set_price(provider: BaseProvider, price: Price | None) -> None:
-    """Set what the tokens of a provider cost, or those of the members of a chain; the embedded model stays free.
+    """Set what the tokens of a provider cost, or of all members of a chain that are not free; the embedded model is.
 
     :param price: the price; None leaves what is known
     """
@@ -45,7 +45,8 @@ def set_price(provider: BaseProvider, price: Price | None) -> None:
         return
     members = provider.providers if isinstance(provider, Fallback) else [provider]
     for one in members:
-        if isinstance(one, Provider) and not isinstance(one, EngineProvider):
+        is_kept = isinstance(provider, Fallback) and one.priced_at == ""  # as that of Ollama on this machine
+        if not is_kept and not isinstance(one, EngineProvider):
             one.priced_at = price
     if isinstance(provider, Fallback):  # whose estimate is that of its first member
         provider.priced_at = members[0].priced_at
