@@ -193,7 +193,7 @@ def test_the_rows_that_failed_take_the_place_of_the_input_at_the_end(
     ]
     again = [*command, *failed, "-o", str(table.with_name("again.csv"))]
     assert call(*again).returncode == 0
-    assert table.read_text(encoding="utf-8").split() == ["id,text,error"]
+    assert table.read_text(encoding="utf-8").split() == ["id,text,call_error"]
     assert call(*again).stderr == f"Note: {table} has no prompts; nothing is sent, and no file is written\n"
 
 
