@@ -78,7 +78,7 @@ class Writer:
         elif self._kind == "jsonl":
             self.file.write(json.dumps({**row.values, **error}, ensure_ascii=False) + "\n")
         else:
-            self.file.write(" ".join(str(row.values["prompt"]).split()) + "\n")
+            self.file.write(f"{row.values['prompt']}\n")  # a line, as it was read
 
     @staticmethod
     def _error(row: Row, error: str) -> dict[str, str]:

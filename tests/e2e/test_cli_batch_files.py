@@ -197,6 +197,16 @@ def test_the_rows_that_failed_take_the_place_of_the_input_at_the_end(
     assert call(*again).stderr == f"Note: {table} has no prompts; nothing is sent, and no file is written\n"
 
 
+def test_lines_that_failed_are_as_they_were(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_bytes(b"if x:    return  1\r\n\tindented\there \x0b\rlast")
+    emulator.fail("status", status=400, times=None)
+    command = ["batch", str(source), "-o", str(tmp_path / "out.jsonl")]
+    for _ in range(2):  # the second time, it reads what it has written
+        assert call(*command, "--failed", str(source), *here).returncode == 1
+        assert source.read_bytes() == b"if x:    return  1\n\tindented\there \x0b\nlast\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="only an administrator makes symbolic links there")
 def test_a_link_stays_a_link_and_a_file_keeps_its_mode(command: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
