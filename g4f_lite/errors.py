@@ -74,6 +74,7 @@ class G4FLiteError(Exception):
     :param elapsed: seconds since the call began
     :param partial: the text of the answer that had arrived
     :ivar waited: seconds of ``elapsed`` that the call waited because the service had asked for it
+    :ivar after_calls: whether the model had called tools before: to ask again is to call the functions again
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class G4FLiteError(Exception):
         self.message = message
         self.provider, self.step, self.attempts = provider, step, attempts
         self.elapsed, self.waited = elapsed, 0.0
-        self.partial = partial
+        self.partial, self.after_calls = partial, False
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.provider, self.step) if part)

@@ -46,6 +46,8 @@ def is_outage(error: Exception) -> bool:
 
     One that came in the midst of an answer does not count: what had begun is never sent again by itself.
     """
+    if getattr(error, "after_calls", False):
+        return False
     if isinstance(error, AllProvidersFailedError):
         return bool(error.errors) and all(map(is_outage, error.errors))
     if isinstance(error, DeadlineExceededError):
@@ -59,7 +61,12 @@ def is_outage(error: Exception) -> bool:
 
 
 def wait_named_by(error: Exception) -> float | None:
-    """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others."""
+    """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others.
+
+    None too if functions have been called for the prompt, as they would be called again.
+    """
+    if getattr(error, "after_calls", False):
+        return None
     if isinstance(error, AllProvidersFailedError):
         waits = [wait for wait in map(wait_named_by, error.errors) if wait is not None]
         return min(waits, default=None)

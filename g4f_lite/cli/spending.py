@@ -43,6 +43,14 @@ def cost_of(usage: ClientUsage) -> float | None:
 def told_usage(usage: ClientUsage) -> str:
     """Say what calls took, in one line."""
     tokens = f"{counted(usage.prompt_tokens, 'token')} of prompts, {usage.completion_tokens:,} of answers"
+    return f"{counted(usage.calls, 'call')}: {tokens}; {_told_cost(usage)}"
+
+
+def _told_cost(usage: ClientUsage) -> str:
     cost = cost_of(usage)
-    price = "cost not known" if cost is None else dollars(cost) if cost else "no cost"
-    return f"{counted(usage.calls, 'call')}: {tokens}; {price}"
+    if cost is not None:
+        return dollars(cost) if cost else "no cost"
+    with suppress(MissingDependencyError):
+        if usage.known_cost:
+            return f"{dollars(usage.known_cost)}, without {counted(usage.unpriced, 'call')} whose price is not known"
+    return "cost not known"

@@ -27,6 +27,8 @@ def note_unread_settings() -> None:
     model = os.environ.get("G4F_LITE_MODEL")
     if named and model and all(own not in ("", model) for own in _models_in([named])):
         note(f"G4F_LITE_MODEL is not used, as G4F_LITE_PROVIDER is {named}")
+    if os.environ.get("G4F_LITE_API_KEY") and not address:
+        note("G4F_LITE_API_KEY is not used; it is for the server that G4F_LITE_BASE_URL names")
     if os.environ.get("OPENAI_BASE_URL") and not any(os.environ.get(name) for name in _CHOOSING):
         note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if names := unread_in_file():

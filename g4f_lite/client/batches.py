@@ -95,11 +95,14 @@ class BatchCalls:
             stream.text()
             return Kept.of(stream, time.monotonic() - began_at)
         question = self._router.question(prompt, self._output, provider or self._provider, self._use)
-        on_begin(lambda: question.stream.close())
+        on_begin(question.close)
         question.ask(self._repairs)
         kept = Kept.of(question.stream, time.monotonic() - began_at)
         usage = question.usage  # of all answers
-        return kept._replace(deltas=[usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas])
+        others = [
+            usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas if type(delta) is not str
+        ]
+        return kept._replace(deltas=[str(question.answer), *others])  # without the text before calls of tools
 
     def model(self, prompt: Prompt, provider: Any) -> str:
         found, model = self._router.find(prompt.model, provider or self._provider)

@@ -41,7 +41,7 @@ def add_model_hint(
     if not all(unknown):  # another name for the model would be another model for those that have it
         named = server_template.format(model)
         error.message += f"; all were asked for this model: name it with those that have it, as in {named}"
-    elif call_template is not None:
+    elif call_template is not None and not (rest and is_provider_name(first)):
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None stands for the default model
         line = call_template.format(f"models={{{model!r}: {target!r}}}")

@@ -12,7 +12,7 @@ from ..arguments import check_name, check_proxy, check_whole_number
 from ..errors import G4FLiteError
 from ..providers.base import BaseProvider
 from ..providers.registry import is_provider_name, is_url
-from ..providers.selection import ProviderLike, choose_provider, default_provider, members_of, provider_of
+from ..providers.selection import OF_SERVER, ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
 from ..timeout import RETRY, CallRetry, RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
 from .model_hints import add_model_hint
@@ -284,10 +284,11 @@ class Router:
             return None
         if isinstance(provider, BaseProvider):
             return provider
-        if own and (len(provider) > 1 if isinstance(provider, tuple) else "," in str(provider)):
-            raise TypeError(
-                f"{next(iter(own))}= needs a single provider, and there are several; create each with its own"
-            )
+        several = provider if isinstance(provider, tuple) else str(provider).split(",")
+        of_one = own if isinstance(provider, tuple) else own.keys() - OF_SERVER  # which the name of one may be for
+        if len(several) > 1 and of_one:
+            name = next(iter(of_one))
+            raise TypeError(f"{name}= needs a single provider, and there are several; create each with its own")
         settings = {**self._settings, **own}
         made = choose_provider(**settings) if provider is None else provider_of(provider, **settings)
         return self._made.setdefault("", made)

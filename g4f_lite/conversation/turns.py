@@ -348,20 +348,27 @@ def toolbox_of(tools: Iterable[ToolLike]) -> Toolbox:
 
 
 def trim(messages: Messages, max_characters: int | None) -> Messages:
-    """Leave out the oldest turns beyond ``max_characters``, but never a system message or the last message."""
+    """Leave out the oldest turns beyond ``max_characters``, but never a system message or the last message.
+
+    The results of tools that the caller runs stay with the calls, and the question of these.
+    """
     if max_characters is None:
         return messages
-    system = [message for message in messages[:-1] if message["role"] in ("system", "developer")]
-    left = max_characters - sum(len(text_of(message.get("content"))) for message in [*system, messages[-1]])
+    first = len(messages) - 1
+    while first and messages[first]["role"] in ("tool", "function", "assistant"):
+        first -= 1
+    before, last = messages[:first], messages[first:]
+    system = [message for message in before if message["role"] in ("system", "developer")]
+    left = max_characters - sum(len(text_of(message.get("content"))) for message in [*system, *last])
     kept: Messages = []
-    for message in reversed([message for message in messages[:-1] if message not in system]):
+    for message in reversed([message for message in before if message not in system]):
         left -= len(text_of(message.get("content")))
         if left < 0:
             break
         kept.insert(0, message)
     while kept and kept[0]["role"] != "user":  # an answer without its question would confuse the model
         kept.pop(0)
-    return [*system, *kept, messages[-1]]
+    return [*system, *kept, *last]
 
 
 def turn_of(prompt: Any) -> Messages:

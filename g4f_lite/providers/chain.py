@@ -185,7 +185,10 @@ class ChainCall(CheckedSource):
     def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
         """Tell the program which members failed before the one that answers, or at least which keys were rejected."""
         if self._chain.on_fallback is not None:
-            self._chain.on_fallback(errors, answering)
+            try:
+                self._chain.on_fallback(errors, answering)
+            except Exception as failure:  # noqa: BLE001  the answer has begun, and is paid for
+                warn(f"on_fallback failed, and the answer goes on: {type(failure).__name__}: {failure}")
             return
         for error in errors:
             if isinstance(error, AuthenticationError) and error.status is not None:

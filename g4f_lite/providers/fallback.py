@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from ..answers.stream import AnswerStream
-from ..arguments import unknown_setting, warn
+from ..arguments import check_callback, unknown_setting, warn
 from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..timeout import Timeout, TimeoutLike
@@ -40,13 +40,15 @@ class Fallback(BaseProvider):
     :param each: seconds after which the next provider is asked if an answer has not begun; one that has is not cut, and
         the last provider has the time left.  A Timeout or a (connect, read) pair is that of each, the last one too
     :param on_fallback: called before an answer for which others failed first, with a list of their errors, and the name
-        of the provider that answers, with its model if others have that name; else a key that one rejected is a warning
+        of the provider that answers, with its model if others have that name; what it raises is a warning.  Without it
+        a key that one rejected is a warning
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two
     :param single_provider_retry: only False, because each provider retries by its own ``retry``
     :param max_retries: without effect, like ``single_provider_retry``
-    :raises TypeError: if something is not a provider, or an argument asks for what a Fallback does not do
+    :raises TypeError: if something is not a provider, ``on_fallback`` does not take two arguments, or an argument asks
+        for what a Fallback does not do
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Fallback(BaseProvider):
         self.each = limits.first if limits and isinstance(each, (int, float)) else limits
         self._usual = Timeout.of_environment() or Timeout()  # which a member has that was given none
         self.timeout = self._usual  # for calls without a timeout
-        self.on_fallback = on_fallback
+        self.on_fallback = _check_on_fallback(on_fallback)
         self._clock = clock
         self._members = members_of(self.providers, clock)
         self.warns_of_model = True  # of members without that of a call: once, and not where strangers name it
@@ -175,3 +177,23 @@ class Fallback(BaseProvider):
 
     def __repr__(self) -> str:
         return f"Fallback({self.providers!r})"
+
+
+def _check_on_fallback(function: Any) -> OnFallback | None:
+    """Check ``on_fallback=``, and return it.
+
+    :raises TypeError: if it cannot be called with the errors and a name
+    """
+    if check_callback(function, "on_fallback") is None:
+        return None
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of some functions that are written in C, whose arguments are not known
+        return function  # type: ignore[no-any-return]
+    try:
+        signature.bind([], "name")
+    except TypeError as error:
+        raise TypeError(
+            f"on_fallback must take two arguments, the errors and the name of the provider that answers: {error}"
+        ) from None
+    return function  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Any
 
 from ..http.redact import names_secret
+from .secret import Secret
 from .settings import Settings
 
 # The names of arguments that hold a secret, where their class does not declare it: api_key, client_secret, password.
@@ -63,22 +64,23 @@ class OwnSettings:
     def facts(self, provider: object) -> Any:
         """Return the arguments that are not secrets, as plain data, and what became of all.
 
-        An argument that was left out counts where its attribute is not its default: it comes from elsewhere, such as
-        the environment.  Something that is not plain, such as an object of another library, makes them differ from all
-        others.
+        What is as the class says by itself does not count, be it given or left out.  Something that is not plain, such
+        as an object of another library, makes them differ from all others.
 
         :param provider: the provider, where an attribute with the name of an argument counts as well
         """
-        attributes, found = vars(provider), {}
-        for name, value in self.values.items():
-            given = None if name in self.secrets else plain(value, self.only)
-            now = plain(attributes.get(name, attributes.get(f"_{name}")), "")
-            if given is not None or now is not None:  # else it is as if it were not given
+        attributes, defaults, found = vars(provider), _defaults(type(provider)), {}
+        for name, value in (defaults | self.values).items():
+            if isinstance(getattr(type(provider), name, None), Secret):
+                continue  # it counts as one of the secrets
+            is_given, is_secret = name in self.values, name in self.secrets
+            given = plain(value, self.only) if is_given and not is_secret else None
+            kept = attributes.get(name, attributes.get(f"_{name}", None if is_secret else value))
+            now = plain(kept, "" if is_given else self.only)
+            if given == now:  # so that it does not matter where the value comes from
+                given = None
+            if given is not None or now not in (None, plain(defaults.get(name), "")):
                 found[name] = [given, now]
-        for name, default in _defaults(type(provider), self.values).items():
-            now = attributes.get(name, attributes.get(f"_{name}", default))
-            if now is not default and plain(now, self.only) != plain(default, ""):
-                found[name] = [None, plain(now, self.only)]
         return found
 
     def without(self, secrets: Collection[str]) -> OwnSettings:
@@ -97,11 +99,10 @@ class OwnSettings:
         return f"OwnSettings({', '.join(self.values)})"  # without the values, of which some are secrets
 
 
-def _defaults(kind: type, given: Collection[str]) -> dict[str, Any]:
-    """Return the arguments that were left out, with their defaults, of the constructors of a class and its bases.
+def _defaults(kind: type) -> dict[str, Any]:
+    """Return the arguments of the constructors of a class and its bases, with their defaults.
 
     :param kind: the class
-    :param given: the names of the arguments that were not left out
     """
     found = {}
     for base in reversed(kind.__mro__):
@@ -109,7 +110,7 @@ def _defaults(kind: type, given: Collection[str]) -> dict[str, Any]:
             for name, parameter in list(inspect.signature(init).parameters.items())[1:]:
                 if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
                     found[name] = parameter.default
-    return {name: found[name] for name in found if name not in {*_BASE_SETTINGS, *MADE_ANEW, *given}}
+    return {name: found[name] for name in found if name not in {*_BASE_SETTINGS, *MADE_ANEW}}
 
 
 def _is_secret(name: str, value: Any) -> bool:

@@ -77,7 +77,7 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
         openai = import_module(".openai.provider", __package__)
         return make(openai.OpenAICompatible.preset, preset, {"name": preset, **settings})
     try:
-        found = find_class(name)
+        found = find_class(name, model)
     except ProviderNotFoundError:
         from .local.references import is_reference  # which few programs need
 
@@ -173,9 +173,10 @@ def member_of(given: Any) -> BaseProvider:
     raise TypeError(f"a Fallback needs providers, their classes or their names, not {given!r:.80}")
 
 
-def find_class(name: str) -> type[BaseProvider]:
+def find_class(name: str, model: str = "") -> type[BaseProvider]:
     """Return the class of a provider by its name.
 
+    :param model: what stands behind the name, for errors
     :raises ProviderNotFoundError: if there is no such name
     """
     wanted = plain(name)
@@ -187,9 +188,10 @@ def find_class(name: str) -> type[BaseProvider]:
         _refuse_several(name, offered)
         return _loaded(offered[0])
     message = unknown_name("provider", name, suggested_names(), "g4f_lite")
-    first, slash, model = name.partition("/")
+    first, slash, rest = name.partition("/")
     if slash and plain(first) in map(plain, provider_names()):  # as litellm and instructor write it
-        message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {f'{first}:{model}'!r}"
+        named = ":".join(filter(None, (first, rest, model)))
+        message = f"g4f_lite has no provider {name!r}; a model follows after a colon: {named!r}"
     elif plain(re.split(r"[\s;|]+", name)[0]) in map(plain, provider_names()):
         message = f"g4f_lite has no provider {name!r}; separate several by commas"
     elif group := _similar_group(name):

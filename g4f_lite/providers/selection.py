@@ -32,7 +32,7 @@ _VARIABLES = (
     "OLLAMA_HOST",
 )
 
-_OF_ONE_SERVER = ("base_url", "api_key")  # settings
+OF_SERVER = ("base_url", "api_key")  # settings
 ANY_SERVER = "openaicompatible"  # the name of the class for any server
 
 replacement: BaseProvider | None = None  # replaces the choice of the environment, for tests
@@ -190,10 +190,10 @@ def settings_of_each(names: Sequence[str], settings: dict[str, Any]) -> list[dic
     """
     if len(names) < 2:
         return [settings]
-    shared = {name: value for name, value in settings.items() if name not in _OF_ONE_SERVER}
+    shared = {name: value for name, value in settings.items() if name not in OF_SERVER}
     is_server = [names_any_server(name) for name in names]
     if shared.keys() != settings.keys() and sum(is_server) != 1:
-        name = next(name for name in _OF_ONE_SERVER if name in settings)
+        name = next(name for name in OF_SERVER if name in settings)
         raise TypeError(f"{name}= needs a single provider, or of several one that is {ANY_SERVER!r}, whose it is then")
     return [settings if own else shared for own in is_server]
 

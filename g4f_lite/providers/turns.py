@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
+from ..errors import AllProvidersFailedError, DeadlineExceededError, G4FLiteError, ModelNotSupportedError
 from ..http.retry import is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
@@ -20,6 +20,7 @@ from .registry import is_provider_name
 
 logger = logging.getLogger(__name__)
 
+LEAST_SECONDS = 0.01  # what a call has left at least, because no limit may be 0
 LOOK_SECONDS = 1.0  # between two looks at whether a blocked member is free, which another call may have found out
 
 
@@ -142,6 +143,9 @@ class Turns:
         blocked: list[int] = []
         for position, member in enumerate(self._members):
             breaker = member.breaker
+            if self._is_over():
+                errors[position] = DeadlineExceededError("skipped, because no time is left", provider=member.name)
+                continue
             if breaker.failures and (wait := breaker.wait()):
                 errors[position] = breaker.skipped(wait, member.name)
                 logger.info("Fallback: no answer from %s", errors[position])
@@ -209,13 +213,17 @@ class Turns:
         """Return the seconds until a member is free; None if that is not known, or longer than this call may wait."""
         member = self._members[position]
         seconds = member.breaker.known_wait()
-        if seconds is None:
+        if seconds is None or self._is_over():
             return None
         policy = self._policy(member.provider)
         most = self._patience(policy)
         if self._prompt.allowance.has_fallback and isinstance(policy, RetryPolicy):  # a long wait is for that chain
             most = min(most, policy.max_backoff)
         return seconds if seconds <= min(most - self._waited, WAIT_SHARE * self._left()) else None
+
+    def _is_over(self) -> bool:
+        """Return whether other members have used up the time of the call."""
+        return bool(self._errors) and self._left() <= LEAST_SECONDS
 
     def _left_its_wait(self, error: G4FLiteError, policy: RetryLike) -> bool:
         """Return whether a member would have waited for its service if there had been no other to ask."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import G4FLiteError, HookError
+from ..http.exchange import Exchange
 from ..messages import Messages
 from ..prompt import Prompt
 from ..providers.base import Provider
@@ -64,6 +65,8 @@ def check_sent(provider: Provider, service: PlayedService, options: Mapping[str,
     if words == others:
         assert sent.varies, f"{last[0].what} is not sent"
         return
+    if not sent.varies:  # as a signature with a time in it is another each time
+        _check_credentials(sent, provider)
     if history:
         _check_history(sent)
     _check_parts(sent)
@@ -81,10 +84,11 @@ class _Sent:
     """What a provider sends for a prompt.
 
     :ivar varies: whether something in it is another each time
+    :ivar anew: whether each prompt has a session of its own, so that ``bootstrap`` is called for it
     """
 
     def __init__(self, provider: Provider, service: PlayedService) -> None:
-        self.varies = False
+        self.varies = self.anew = False
         self._provider = provider
         self._service = service
 
@@ -103,6 +107,8 @@ class _Sent:
 
     def _words(self, messages: Messages, asked: dict[str, Any]) -> Counter[bytes]:
         self._service.begin_again()
+        if self.anew:
+            self._provider.close()
         self._provider.ask(messages, timeout=CALL_SECONDS, **asked)
         return Counter(word for request in self._service.sent for word in re.findall(rb"\w+", request))
 
@@ -110,6 +116,37 @@ class _Sent:
 def _changed(talk: list[_Turn], place: int) -> list[_Turn]:
     """Return messages of which one has another text, of the same length."""
     return [turn._replace(text=turn.text[::-1]) if at == place else turn for at, turn in enumerate(talk)]
+
+
+def _check_credentials(sent: _Sent, provider: Provider) -> None:
+    """Check that the token of ``bootstrap``, and each declared key, have an effect on what is sent."""
+    attributes, plain_bootstrap, tokens = vars(provider), provider.bootstrap, []
+
+    def bootstrap(exchange: Exchange) -> str:
+        tokens.append(plain_bootstrap(exchange))
+        return f"{tokens[-1]}Fulmar" if tokens[-1] else ""
+
+    sent.anew = True
+    try:
+        words = sent.words(_TALK[-1:])
+        attributes["bootstrap"] = bootstrap
+        others = sent.words(_TALK[-1:])
+        is_sent = words != others or not any(tokens)
+        assert is_sent, "the token that bootstrap returns is not sent; request gets it as token"
+        del attributes["bootstrap"]
+        for name in provider.declared_secrets:
+            given, key = attributes.get(name), getattr(provider, name)
+            attributes[name] = f"{key}Fulmar"
+            others = sent.words(_TALK[-1:])
+            attributes[name] = given
+            is_sent = words != others or not key
+            assert is_sent, f"self.{name} is not sent"
+    except _REFUSED:
+        pass
+    finally:
+        attributes.pop("bootstrap", None)
+        sent.anew = False
+        provider.close()
 
 
 def _check_history(sent: _Sent) -> None:

@@ -72,6 +72,9 @@ class Question(Generic[T]):
         self._began_at = time.monotonic()
         self._limits = Timeout.of(self.prompt.timeout, getattr(self.provider, "timeout", None))  # of all answers
         self._usages: list[Usage] = []
+        self._why_again = ""
+        self._closed = False
+        self._in_approve = 0.0  # seconds, which do not count
         self._results: Messages = []  # the calls of tools for answers that did not fit, and their results
         self.stream = self._stream()
 
@@ -114,12 +117,19 @@ class Question(Generic[T]):
         """
         logger.info("the answer is not a valid %s; asking again: %s", self.output.name, wrong)
         schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
-        if results := self.stream.messages[:-1]:
-            self._results += results
-            self.prompt = self.prompt.after_call()
-        self.messages = asked_again([*self.messages, *results], text, wrong, schema)
+        self._keep_calls()
+        self.messages = asked_again(self.messages, text, wrong, schema)
         self.attempts += 1
-        self.stream = self._stream()
+        self._why_again = "none before fitted"
+        self._go_on()
+
+    def _keep_calls(self) -> None:
+        """Send the calls of tools for the last answer, and their results, with the next one: none is run twice."""
+        self._in_approve += getattr(self.stream.source, "seconds_in_approve", 0.0)
+        if calls := self.stream.messages[:-1]:
+            self._results += calls
+            self.messages = [*self.messages, *calls]
+            self.prompt = self.prompt.after_call()
 
     def _count(self, error: EmptyResponseError) -> None:
         """Count what an answer without text took, with what those before it did."""
@@ -139,6 +149,17 @@ class Question(Generic[T]):
         stream = self.send(asked(prompt, self._ways[0], self.output.schema, self.provider))
         return stream.through(arguments_as_text) if self._ways[0] == "tool" else stream
 
+    def _go_on(self) -> None:
+        """Prepare the next answer, which is closed if the question is: close() may have seen the answer before."""
+        self.stream = self._stream()
+        if self._closed:
+            self.stream.close()
+
+    def close(self) -> None:
+        """End the answer, from any thread."""
+        self._closed = True
+        self.stream.close()
+
     def begin(self) -> Question[T]:
         """Start the answer; where the service refuses the way of asking for it, take the next one.
 
@@ -150,13 +171,21 @@ class Question(Generic[T]):
                 self.stream.start()
             except G4FLiteError as error:
                 self._check_cut(error)
-                if not is_refusal(error, self._ways[0]):
+                if not is_refusal(error, self._ways[0]) or self._is_of_caller(error) or not self._has_time():
                     raise
                 logger.info("%s is refused; asking in another way: %s", self._ways[0], error)
                 remember(self.provider, self.prompt, self._ways.pop(0), self.output.schema)
-                self.stream = self._stream()
+                if self.stream.usage is not None:  # of the answers that called tools
+                    self._usages.append(self.stream.usage)
+                self._keep_calls()
+                self._why_again = "the service had refused another way of asking"
+                self._go_on()
             else:
                 return self
+
+    def _is_of_caller(self, error: G4FLiteError) -> bool:
+        """Return whether an error came between a call and its result: from ``approve`` or ``on_tool``."""
+        return error.after_calls and self.stream.messages[-2]["role"] == "assistant"
 
     def whole(self) -> Answer:
         """Read the answer to its end.
@@ -166,10 +195,11 @@ class Question(Generic[T]):
         :raises OutputError: if it calls a tool that is for the caller to run
         """
         try:
-            answer = self.stream.text()
+            self.stream.text()
         except EmptyResponseError as error:
             self._check_cut(error)
             raise
+        answer = self.answer
         if answer.usage is not None:
             self._usages.append(answer.usage)
         if answer.refusal:
@@ -197,7 +227,13 @@ class Question(Generic[T]):
     def mismatched(self, reason: Mismatch) -> OutputError:
         """Return the error for the answer, which does not fit."""
         text = f"the answer is not a valid {self.output.name}: {reason}"
-        return self._told(OutputError(text), self.stream.answer, reason)
+        return self._told(OutputError(text), self.answer, reason)
+
+    @property
+    def answer(self) -> Answer:
+        """What has come of the last answer, without the text before a call of tools: a value in it would be a guess."""
+        whole, text = self.stream.answer, self.stream.messages[-1]["content"] or ""
+        return whole if text == whole else Answer(text, **vars(whole))
 
     @property
     def usage(self) -> Usage | None:
@@ -228,16 +264,17 @@ class Question(Generic[T]):
 
     def _name_limit(self, error: DeadlineExceededError) -> None:
         """Say of an answer that was asked for again that the caller's limit passed, not what was left of it."""
-        if self.attempts > 1 and error.limit == "total" and self._limits.total is not None:
+        if self._why_again and error.limit == "total" and self._limits.total is not None:
             text = f"the total time limit of {self._limits.total:g} s passed while answer {self.attempts} was asked for"
-            error.message = f"{text}, as none before fitted; give a longer timeout= if that is too short"
+            error.message = f"{text}, as {self._why_again}; give a longer timeout= if that is too short"
             error.args = (error.message,)
 
     def _has_time(self) -> bool:
         """Return whether the limit on the whole call leaves time for another answer, which is then limited to that."""
         if self._limits.total is None:
             return True
-        left = self._limits.total - (time.monotonic() - self._began_at)
+        waited = self._in_approve + getattr(self.stream.source, "seconds_in_approve", 0.0)
+        left = self._limits.total - (time.monotonic() - self._began_at - waited)
         if left > 0:
             self.prompt = replace(self.prompt, timeout=replace(self._limits, total=left))
         return left > 0

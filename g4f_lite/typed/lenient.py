@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from enum import Enum
-from itertools import islice
+from functools import lru_cache
 from typing import Any
 
 import msgspec.inspect as shapes
@@ -23,6 +23,7 @@ def _refuse(constant: str) -> Any:
 
 _READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accepts line breaks in strings
 _BEGINNING = re.compile(r"[\[{]")
+_BRACKETS = re.compile(r'(?s)[\[\]{}]|"(?:[^"\\]|\\.)*"?')  # those in a string are part of it
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets
 _MAX_READ = 8 * 1024 * 1024  # characters that attempts which fail may read, all together
 _LONGEST_QUOTE = 80  # of a text in an error
@@ -40,7 +41,12 @@ def plain_json(text: str) -> Any:
 
 
 def json_in(text: str) -> Iterator[Any]:
-    """Iterate the JSON values in a text: the whole of it, or else each object and each list."""
+    """Iterate the JSON values in a text: the whole of it, or else each object and each list.
+
+    Nothing inside of one that has a mistake is a value: it would be a part, taken for the whole.
+
+    :raises Mismatch: if there are more brackets than are tried: another value may come after those that were found
+    """
     try:
         whole = _READER.decode(without_fence(text))
     except (ValueError, RecursionError):
@@ -51,17 +57,43 @@ def json_in(text: str) -> Iterator[Any]:
             yield from json_in(whole)
         return
     end = read = 0
-    for beginning in islice(_BEGINNING.finditer(text), _ATTEMPTS):
-        if beginning.start() < end:
-            continue
+    for _ in range(_ATTEMPTS):
+        if (beginning := _BEGINNING.search(text, end)) is None:
+            return
+        start = beginning.start()
         try:
-            value, end = _READER.raw_decode(text, beginning.start())
+            value, end = _READER.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            read += getattr(error, "pos", len(text)) - beginning.start()
+            failed_at = getattr(error, "pos", len(text))
+            end = start + 1 if _is_no_json(text, start, failed_at) else _end_of_brackets(text, start)
+            read += max(failed_at, end) - start
             if read > _MAX_READ:
-                return
+                break
             continue
         yield value
+    if _BEGINNING.search(text, end):
+        raise Mismatch("expected JSON and nothing else, got a text with many brackets")
+
+
+def _is_no_json(text: str, start: int, failed_at: int) -> bool:
+    """Return whether a bracket is one of the text around JSON: what follows it does not even begin as JSON.
+
+    A comment and a text in single quotation marks are mistakes that are made in JSON.
+    """
+    return not text[start:failed_at].strip("[{ \t\r\n") and text[failed_at : failed_at + 1] not in ("/", "'")
+
+
+def _end_of_brackets(text: str, start: int) -> int:
+    """Return the position after the bracket that closes the one at a position; the end of the text if none does."""
+    depth = 0
+    for found in _BRACKETS.finditer(text, start):
+        if found[0] in "[{":
+            depth += 1
+        elif found[0] in "]}":
+            depth -= 1
+            if not depth:
+                return found.end()
+    return len(text)
 
 
 def fitted(value: Any, shape: Any) -> Any:
@@ -88,8 +120,10 @@ def fitted(value: Any, shape: Any) -> Any:
         raise ValueError(f"Expected a finite number, got {value!r:.20}")
     if isinstance(value, str):
         value = valid_text(value)
-        words = _words(shape)
-        return value if value in words.values() else words.get(value.strip().casefold(), value)
+        if isinstance(shape, (shapes.EnumType, shapes.LiteralType)):
+            exact, forms = _words(shape.values if isinstance(shape, shapes.LiteralType) else shape.cls)
+            return value if value in exact else forms.get(value.strip().casefold(), value)
+        return value
     if isinstance(shape, shapes.StrType) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value
@@ -126,11 +160,14 @@ def _default(field: shapes.Field) -> Any:
     return field.default
 
 
-def _words(shape: Any) -> dict[str, Any]:
-    """Return the words of an enumeration, by their forms without case; those of the values come before the names."""
-    if isinstance(shape, shapes.LiteralType):
-        return {each.casefold(): each for each in shape.values if isinstance(each, str)}
-    if isinstance(shape, shapes.EnumType) and issubclass(shape.cls, Enum):
-        values = {each.value.casefold(): each.value for each in shape.cls if isinstance(each.value, str)}
-        return {**{each.name.casefold(): each.value for each in shape.cls}, **values}
-    return {}
+@lru_cache(maxsize=128)  # an answer may have a million of them
+def _words(kind: type[Enum] | tuple[Any, ...]) -> tuple[frozenset[str], dict[str, Any]]:
+    """Return the words of an enumeration, and what they stand for by their forms without case.
+
+    :param kind: an Enum, whose values come before its names, or the values of a Literal
+    """
+    members = () if isinstance(kind, tuple) else tuple(kind)
+    values = kind if isinstance(kind, tuple) else tuple(each.value for each in members)
+    exact = [each for each in values if isinstance(each, str)]
+    names = {each.name.casefold(): each.value for each in members}
+    return frozenset(exact), {**names, **{each.casefold(): each for each in exact}}

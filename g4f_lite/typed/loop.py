@@ -10,7 +10,7 @@ from ..answers.buffer import Buffer
 from ..answers.deltas import Attached, Delta, Finish, ToolCall, ToolCallDelta, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_whole_number
-from ..errors import DeadlineExceededError, ResponseFormatError, TurnsExceededError
+from ..errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, TurnsExceededError
 from ..messages import Messages, json_copy
 from ..prompt import Prompt
 from ..timeout import Timeout
@@ -95,11 +95,12 @@ class Loop:
         self._closed = False
         self._has_text = False
         self._ends_at: float | None = None
+        self.seconds_in_approve = 0.0
         self._usage: Usage | None = None  # of all turns
         self._done: Messages = []  # those of the turns whose tools have run
         self._ended: list[AnswerStream] = []  # these turns, whose providers may have been different members of a chain
         self._turn = answer(prompt)  # which checks the prompt, and sends nothing yet
-        self._deltas = self._run()
+        self._deltas = self._marked(self._run())
 
     def __iter__(self) -> Generator[Delta, None, None]:
         return self._deltas
@@ -133,6 +134,14 @@ class Loop:
         """The messages after the prompt: calls of tools, their results, and the answer of the last turn."""
         return [*self._done, self._turn.answer.to_message()]
 
+    def _marked(self, deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
+        """Pass on the deltas, and tell whoever may send the prompt again if tools had been called before an error."""
+        try:
+            yield from deltas
+        except G4FLiteError as error:
+            error.after_calls = bool(self._done)
+            raise
+
     def _run(self) -> Generator[Delta, None, None]:
         use, total = self._use, self._timeout.total
         self._ends_at = None if total is None else self._clock() + total
@@ -154,10 +163,11 @@ class Loop:
                 )
             self._done += self._results(calls)
             prompt = self._next_prompt(self._seconds_left())
-            if self._closed:
-                return
             self._ended.append(self._turn)
             self._turn = self._answer(prompt)
+            if self._closed:  # and close() may have seen the turn before
+                self._turn.close()
+                return
 
     def _pass_on(self, deltas: Iterator[Delta]) -> Generator[Delta, None, Buffer]:
         """Pass on the deltas of a turn as they come; return those that are passed on only if it is the last one.
@@ -188,7 +198,8 @@ class Loop:
         if use.approve is not None:
             before = self._clock()
             approve_all(runs, use.approve)
-            self._ends_at = None if self._ends_at is None else self._ends_at + self._clock() - before
+            self.seconds_in_approve += (waited := self._clock() - before)
+            self._ends_at = None if self._ends_at is None else self._ends_at + waited
         for step in in_steps(runs):
             self._seconds_left()
             if self._closed:

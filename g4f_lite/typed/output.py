@@ -120,20 +120,23 @@ class Output(Generic[T]):
         """
         reason: Mismatch | None = None
         fits: list[tuple[Any, T]] = []
-        for found in json_in(text):
-            try:
-                fits.append((found, self.value_of(self._unwrapped(found))))
-            except Mismatch as error:
-                reason = reason or error
+        try:
+            for found in json_in(text):
+                try:
+                    fits.append((found, self.value_of(self._unwrapped(found))))
+                except Mismatch as error:
+                    reason = reason or error
+        except Mismatch as error:
+            fits, reason = [], reason or error
         if fits:
             first, value = fits[0]
-            if any(found != first and other != value for found, other in fits):  # which of them is only an example?
+            if any(found != first and _differ(other, value) for found, other in fits):  # which is only an example?
                 raise Mismatch("expected one value, got several different ones")
             return self._unwrapped(first), value
         if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
-            alone = text.strip().strip("\"'`.")
-            with suppress(Mismatch):
-                return alone, self.value_of(alone)
+            for alone in _alone(without_fence(text)):
+                with suppress(Mismatch):
+                    return alone, self.value_of(alone)
         quoted = text.strip()[:_LONGEST_QUOTE]
         raise reason or Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text")
 
@@ -175,6 +178,27 @@ def _cached(kind: Any) -> Output[Any]:
 def _exact(text: str) -> Iterable[str]:
     """Return the texts that may be the JSON itself: this one, and the one in its code fence."""
     return dict.fromkeys((text, without_fence(text)))
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Return whether two values differ, or cannot be compared, such as a signaling NaN."""
+    try:
+        return bool(one != other)
+    except Exception:  # noqa: BLE001  a class of somebody else's
+        return True
+
+
+def _alone(text: str) -> Iterable[str]:
+    """Return the texts that may be a value: this one, without quotation marks around it, and without its full stop."""
+    return dict.fromkeys((_unquoted(text), _unquoted(text.removesuffix(".")), _unquoted(text).removesuffix(".")))
+
+
+def _unquoted(text: str) -> str:
+    """Return a text without the quotation marks around it, unless it has such marks inside as well."""
+    if len(text) < 2 or text[0] != text[-1] or text[0] not in "\"'`":
+        return text
+    inner = text.strip(text[0])
+    return text if text[0] in inner else inner
 
 
 def _to_model(kind: type, value: Any) -> Any:
@@ -229,4 +253,6 @@ def _mismatch(error: Exception) -> Mismatch:
 
 
 def _shortened(reason: str) -> str:
+    """Return a reason in one line that is not too long: it may quote the answer."""
+    reason = " ".join(reason.split())
     return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"

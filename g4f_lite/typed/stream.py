@@ -122,11 +122,11 @@ class TypedStream(Generic[T]):
     @property
     def answer(self) -> Answer:
         """What has come so far, as an Answer with usage, finish reason and reasoning."""
-        return self._question.stream.answer
+        return self._question.answer
 
     def close(self) -> None:
         """End the answer, from any thread."""
-        self._question.stream.close()
+        self._question.close()
 
     def __enter__(self) -> TypedStream[T]:
         return self

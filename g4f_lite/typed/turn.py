@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from ..answers.deltas import ToolCall
@@ -101,10 +101,14 @@ def approve_all(runs: Iterable[ToolRun], approve: Approve) -> None:
 
 
 def in_steps(runs: Iterable[ToolRun]) -> Iterator[list[ToolRun]]:
-    """Divide calls into those that run one after the other; those of one step run at the same time."""
+    """Divide calls into steps that run one after the other; those of one step begin at the same time.
+
+    So nothing of a step waits for a thread, and begins after the answer was closed or its time was over.
+    """
     for is_parallel, group in groupby(runs, lambda run: run.is_ready and run.tool is not None and run.tool.parallel):
-        together = list(group)
-        yield from [together] if is_parallel else ([run] for run in together)
+        size = MAX_THREADS if is_parallel else 1
+        while step := list(islice(group, size)):
+            yield step
 
 
 def execute(step: list[ToolRun]) -> None:
@@ -113,7 +117,7 @@ def execute(step: list[ToolRun]) -> None:
         if step[0].is_ready:
             step[0].execute()
         return
-    pool = ThreadPoolExecutor(min(len(step), MAX_THREADS), thread_name_prefix="g4f-lite-tool")
+    pool = ThreadPoolExecutor(len(step), thread_name_prefix="g4f-lite-tool")
     try:
         for future in [pool.submit(copy_context().run, run.execute) for run in step]:
             future.result()

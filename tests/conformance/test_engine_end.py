@@ -217,14 +217,6 @@ def caught_error() -> Exception:
     return TransportError("lost")
 
 
-def test_unused_it_ends_and_comes_back(unused: tuple[Local, Engine]) -> None:
-    provider, first = unused
-    assert first._ended.wait(GONE_SECONDS)
-    assert first.left()
-    assert provider.create(messages="Hello", max_tokens=1, keep_alive="1m")
-    assert process_of(engine_of(provider)) != process_of(first)
-
-
 def test_an_answer_that_is_closed_leaves_the_engine_to_others(provider: Local) -> None:
     engine = engine_of(provider)
     stream = provider.create_generator(messages="Tell a story.", max_tokens=LONG)
@@ -274,3 +266,11 @@ def test_a_program_that_is_not_python_is_told(tiny: Path, monkeypatch: pytest.Mo
     local = Local(tiny, context=COPY_CONTEXT + 1, retry=None)
     with pytest.raises(ProviderNotConfiguredError, match=f"{program} did not run the engine .* set G4F_LITE_PYTHON"):
         local.create(messages="Hello")
+
+
+def test_unused_it_ends_and_comes_back(unused: tuple[Local, Engine]) -> None:
+    provider, first = unused  # for a second already: that is why this test is the last of this file
+    assert first._ended.wait(GONE_SECONDS)
+    assert first.left()
+    assert provider.create(messages="Hello", max_tokens=1, keep_alive="1m")
+    assert process_of(engine_of(provider)) != process_of(first)

@@ -13,9 +13,18 @@ from typing import Any
 import pytest
 from flask import request
 
-from g4f_lite import ConversationNotFoundError, Conversations, RateLimitError, ServiceError, TransportError
+from g4f_lite import (
+    ConversationNotFoundError,
+    Conversations,
+    OpenAICompatible,
+    RateLimitError,
+    RetryPolicy,
+    ServiceError,
+    TransportError,
+)
 from g4f_lite.contrib.flask import stream_answer
 from g4f_lite.emulator import Emulator
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +62,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 
 def test_the_pages_have_these_files() -> None:
-    first = ["legacy", "app", "chain", "error_page", "german", "pages"]
+    first = ["legacy", "app", "chain", "whole", "error_page", "german", "pages", "kept"]
     assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "jobs"]
     assert len(BLOCKS) == len(FILES)
 
@@ -154,6 +163,20 @@ def test_a_turn_that_its_visitor_left_is_kept_where_that_is_wanted_and_one_that_
     assert question["content"].startswith(answer["content"])  # the emulator repeats the question
 
 
+def test_what_has_come_of_an_answer_may_be_kept(load: Load, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue(["It ", ServiceError("down")], TransportError("down"), "It is.")
+    kept = load("kept")
+    id = kept.conversations.create()
+    browser = kept.app.test_client()
+    with browser.session_transaction() as session:
+        session["chat"] = id
+    assert events(browser.post("/answer", data={"text": "1?"}).data)[-1][0] == "failed"
+    assert browser.post("/answer", data={"text": "2?"}).status_code == 502
+    assert browser.post("/answer", data={"text": " "}).status_code == 400
+    assert events(browser.post("/answer", data={"text": "3?"}).data)[-1][0] == "done"
+    assert [message["content"] for message in kept.conversations.load(id)] == ["1?", "It  […]", "3?", "It is."]
+
+
 def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue("One.", "Two.")
     app = load("app").app
@@ -173,12 +196,34 @@ def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: p
     for name in ("GROQ_API_KEY", "MISTRAL_API_KEY"):
         monkeypatch.setenv(name, "sk-test")
     chain = load("chain").chat.client.provider
-    assert ([member.name for member in chain.providers], chain.each) == (["Groq", "Mistral"], 10)
+    members = [(member.name, member.retry) for member in chain.providers]
+    assert (members, chain.each) == ([("Groq", None), ("Mistral", RetryPolicy(max_retry_after=8))], 10)
+
+
+def test_an_answer_of_a_chain_that_was_cut_is_asked_for_again(
+    load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the last member; what nobody has begun is an error, and a member that keeps cutting is skipped."""
+    first = Scripted(*[["Half ", TransportError("reset")]] * FAILURES_TO_OPEN, "One.")
+    last = Scripted(*["Whole."] * FAILURES_TO_OPEN, "Two.", TransportError("down"))
+    members = {"groq": first, "mistral": last}
+    monkeypatch.setattr(OpenAICompatible, "preset", lambda name, **settings: members[name])
+    browser = load("whole").app.test_client()
+
+    def post() -> Any:
+        return browser.post("/summary", data={"text": "A long text."})
+
+    found = [post().get_json() for _ in range(FAILURES_TO_OPEN + 1)]
+    assert found == [{"summary": "Whole."}] * FAILURES_TO_OPEN + [{"summary": "Two."}]
+    assert (len(first.calls), len(last.calls)) == (FAILURES_TO_OPEN, FAILURES_TO_OPEN + 1)
+    assert caplog.messages[0].startswith("asking again, because an answer was cut: Scripted, stream: reset")
+    assert post().status_code == 503
 
 
 def test_two_calls_in_one_view_end_before_a_sync_worker_is_killed() -> None:
     (seconds,) = re.findall(r"two calls in\s+one view need `timeout=(\d+)` each", PAGES[0])
-    assert 2 * int(seconds) < WORKER_SECONDS
+    for each in [seconds, *re.findall(r"timeout=(\d+)", FILES["whole"])]:
+        assert 2 * int(each) < WORKER_SECONDS
 
 
 def test_the_limit_of_a_stream_in_a_sync_worker_is_in_the_last_list_too() -> None:
@@ -253,7 +298,7 @@ def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) ->
     g4f_scripted.queue(RateLimitError("slow down"), ["Hal", ServiceError("down")], ConversationNotFoundError("gone"))
     browser = german.app.test_client()
     assert "nicht erreichbar" in browser.get("/").get_json()["error"]
-    assert "keine Antwort" in events(browser.get("/").data)[-1][1]["error"]
+    assert "unterbrochen" in events(browser.get("/").data)[-1][1]["error"]
     assert "gibt es nicht mehr" in browser.get("/").get_json()["error"]
 
 

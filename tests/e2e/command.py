@@ -182,6 +182,18 @@ class Terminal:
                 if b"\n" in data:
                     return
 
+    def interrupt(self) -> tuple[int, str]:
+        """Press Ctrl-C until the program ends: Python misses one in the moment before it waits for an answer.
+
+        That moment lasts as long as a thread that writes takes to let go of Python's lock.
+        """
+        with contextlib.suppress(OSError):  # as in ``end``
+            for _ in range(int(SECONDS / 5)):
+                self.type("\x03")
+                while select.select([self._own], [], [], 5.0)[0] and (data := os.read(self._own, 65536)):
+                    self._seen += data
+        return self.end()
+
     def _wait_until_it_sleeps(self) -> None:
         """Wait until the program waits for a key, where Linux tells so."""
         state = Path(f"/proc/{self._child.pid}/stat")

@@ -17,6 +17,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import selectors
 import signal
 import socket
@@ -158,34 +159,43 @@ def serve(descriptor: int) -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
+    noticed, woken = os.pipe()  # by a signal at any time, also in the moment before the wait for an order
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    reports: dict[int, int] = {}
     while True:
+        ready, _, _ = select.select([orders, noticed], [], [])
+        if noticed in ready:
+            os.read(noticed, 1 << 16)
+            _report_ends(reports)
+        if orders not in ready:
+            continue
         data, descriptors, *_ = socket.recv_fds(orders, 1 << 16, 4)
         while data and not data.endswith(b"\n"):
             more = orders.recv(1 << 16)
             data = data + more if more else b""
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
         if not data:
             os._exit(0)
-        if os.fork() == 0:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             orders.close()
-            _report_end(descriptors)
             _become_command(descriptors, **json.loads(data))
             return
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-def _report_end(descriptors: list[int]) -> None:
-    """Fork once more, and report the end of that fork, in which alone this returns."""
-    report, *streams = descriptors
-    if pid := os.fork():
+        report, *streams = descriptors
         os.write(report, b"%d\n" % pid)
+        reports[pid] = report
         for stream in streams:
             os.close(stream)
-        os.write(report, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        os._exit(0)
+
+
+def _report_ends(reports: dict[int, int]) -> None:
+    """Tell the exit codes of the forks that have ended."""
+    for pid, status in iter(lambda: os.waitpid(-1, os.WNOHANG) if reports else (0, 0), (0, 0)):
+        with suppress(BrokenPipeError), open(reports.pop(pid), "wb") as report:
+            report.write(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
 def _become_command(
@@ -193,7 +203,7 @@ def _become_command(
 ) -> None:
     for number, stream in enumerate(descriptors[1:]):
         os.dup2(stream, number)
-    os.closerange(3, max(descriptors) + 1)
+    os.closerange(3, 1024)  # those of the template and of other forks as well
     if terminal:
         import fcntl
         import termios

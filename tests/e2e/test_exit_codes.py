@@ -1,8 +1,10 @@
-"""The exit codes 1 and 3: what stays wrong, and what may pass by itself; and the errors in JSON."""
+"""The exit codes 1 and 3: what stays wrong, and what may pass by itself; the errors in JSON; and a full disk."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from g4f_lite.emulator import Emulator
 
-from .command import assert_failed, assert_refused, call, run
+from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, call, run
 
 CLOSED = "Error: cannot write to standard output: it is closed\n"
 NOWHERE = ["--base-url", "http://127.0.0.1:9/v1", "-m", "echo"]
@@ -128,3 +130,20 @@ def test_a_program_without_standard_streams(emulator: Emulator, here: list[str],
     done = run(command, *([] if command == "providers" else ["Hello", *here]), code=as_pythonw)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
     assert emulator.requests == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "chat", "Hello", "-p", "echo"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **ENVIRONMENT},
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["Error: cannot write to standard output: No space left on device"]

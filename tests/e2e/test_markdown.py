@@ -59,8 +59,7 @@ def test_it_is_drawn_as_it_comes(emulator: Emulator, here: list[str]) -> None:
     with Terminal("chat", "Tell", *here, **XTERM) as terminal:
         shown = terminal.wait_for("Second")
         assert "paragraph" in shown
-        terminal.type("\x03")
-        code, rest = terminal.end()
+        code, rest = terminal.interrupt()
     lines = seen(shown + rest)
     assert code == INTERRUPTED
     assert lines[0] == "First paragraph."
@@ -94,8 +93,7 @@ def test_what_is_typed_meanwhile_is_not_shown(emulator: Emulator, here: list[str
     with Terminal("chat", "Tell", *here, **XTERM) as terminal:
         shown = terminal.wait_for("Sec")
         terminal.type("abc\n\n")
-        terminal.type("\x03")
-        code, rest = terminal.end()
+        code, rest = terminal.interrupt()
     assert code == INTERRUPTED
     assert seen(shown + rest) == ["First", "Sec"]
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
 import importlib.metadata
-import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import g4f_lite
 
-PACKAGE = Path(g4f_lite.__file__).parent
+from .sources import FILES, PACKAGE, all_imports, modules, name_of
 
 # From the ground up: a room imports from floors below its own, and from no room of its own floor.
 FLOORS = [
@@ -31,55 +27,10 @@ FLOORS = [
 USE_THE_EMULATOR = {"cli", "testing"}
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
-
-
-def name_of(path: Path) -> str:
-    """Give a file's dotted name; a package's is that of its ``__init__``."""
-    return ".".join(("g4f_lite", *path.relative_to(PACKAGE).with_suffix("").parts))
-
-
-FILES = {name_of(path) for path in modules()}
-
-
-def file_of(module: str) -> str:
-    """Give the dotted name of the file that a module's name stands for."""
-    return module if module in FILES else f"{module}.__init__"
-
-
 def room_of(name: str) -> str:
     """Give the part of the package that a file is in; `python -m g4f_lite` is another door of the command line."""
     room = name.split(".")[1]
     return "cli" if room == "__main__" else room
-
-
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Give all statements of a tree, without the expressions in them: those are most of it, and import nothing."""
-    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
-        for statement in getattr(node, field, ()):
-            yield statement
-            yield from statements(statement)
-
-
-def imports_of(path: Path) -> set[str]:
-    """List the files of this package that a file imports, wherever it does and for whomever."""
-    package = name_of(path).rpartition(".")[0]
-    found = set()
-    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            submodules = {f"{base}.{alias.name}" for alias in node.names} & FILES
-            found |= submodules or {base}
-    return {file_of(module) for module in found if module.split(".")[0] == "g4f_lite"}
-
-
-@functools.cache
-def all_imports() -> dict[str, set[str]]:
-    """List for each file of this package the others that it imports."""
-    return {name_of(path): imports_of(path) for path in modules()}
 
 
 def floor_of(room: str) -> int:

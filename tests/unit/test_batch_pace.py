@@ -282,7 +282,7 @@ def test_a_call_does_not_wait_for_a_pace_beyond_its_time_limit(settings: dict[st
 
 
 def test_a_batch_waits_for_the_pace_of_its_client_before_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("g4f_lite.batch.pace.LocalMeter.reserve", lambda meter, tokens, longest=math.inf: 0.2)
+    monkeypatch.setattr("g4f_lite.batch.pace.LocalMeter.reserve", lambda meter, tokens, longest=math.inf: 0.12)
     client = Client(Scripted("one", "two"), timeout=0.1, pace=Pace(rpm=3))
     assert client.map(["a", "b"], workers=1).texts() == ["one", "two"]
 

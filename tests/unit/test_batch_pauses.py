@@ -21,6 +21,7 @@ from g4f_lite import (
     QuotaExceededError,
     RateLimitError,
     ServiceError,
+    ToolCallDelta,
 )
 from g4f_lite.batch.causes import wait_named_by
 from g4f_lite.batch.progress import Progress
@@ -29,6 +30,7 @@ from g4f_lite.batch.summary import told_of_pause
 from g4f_lite.batch.workers import Workers
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.providers import turns
+from g4f_lite.testing import Scripted
 
 from .batch_providers import Refuses, numbered
 
@@ -48,6 +50,21 @@ def test_prompts_that_are_refused_for_now_are_sent_again_after_the_others() -> N
     assert results.texts() == [text.upper() for text in numbered(5)]
     assert provider.asked == [f"prompt {number}" for number in (0, 1, 2, 3, 4, 0, 1)]
     assert (results.usage.failures, results.failed) == (0, [])
+
+
+@pytest.mark.parametrize("error", [refusal(), ServiceError("overloaded", status=503, step="prompt")])
+def test_a_prompt_whose_functions_have_been_called_is_not_sent_again(error: G4FLiteError) -> None:
+    pytest.importorskip("msgspec", reason="the extra typed is not installed")
+    booked: list[str] = []
+
+    def book(city: str) -> str:
+        booked.append(city)
+        return "booked"
+
+    call = [ToolCallDelta(0, "c0", "book", '{"city": "Oslo"}')]
+    provider = Scripted("Hello.", call, error, "Booked.")
+    results = Client(provider).map(["hello", "book"], tools=[book], workers=1, progress=False)
+    assert (results.texts(), results[1].error, booked) == (["Hello.", None], error, ["Oslo"])
 
 
 def test_a_service_that_takes_one_prompt_in_each_pause_answers_all() -> None:

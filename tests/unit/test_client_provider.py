@@ -129,6 +129,16 @@ def test_one_key_is_not_given_to_several():
         Client(["groq", "openai"], api_key="k")
     with pytest.raises(TypeError, match="api_key= needs a single provider"):
         Client("groq,openai", api_key="k")
+    with pytest.raises(TypeError, match="price= needs a single provider"):
+        Client("openaicompatible:m,local", base_url="http://127.0.0.1:9/v1", price=(1, 2))
+
+
+def test_of_several_names_the_server_has_the_url_and_the_key():
+    server, local = Client(
+        "openaicompatible:m,local", base_url="http://127.0.0.1:9/v1", api_key="k-1"
+    ).provider.providers
+    assert (server.base_url, {*server.secrets()}, server.model) == ("http://127.0.0.1:9/v1", {"k-1"}, "m")
+    assert local.name == "Local"
 
 
 def test_settings_reach_the_provider_that_is_made():
@@ -173,7 +183,7 @@ def test_proxy_and_timeout_go_to_each_call_unless_it_has_its_own():
 
 
 def test_providers_that_do_not_work_answer_only_when_named(monkeypatch):
-    monkeypatch.setattr("g4f_lite.providers.registry.find_class", lambda name: Broken if name == "Broken" else Local)
+    monkeypatch.setattr("g4f_lite.providers.registry.find_class", lambda name, _: Broken if name == "Broken" else Local)
     assert Client("Broken").ask("x") == "This is a scripted answer."
     for client in (Client(retry=None), Client(models={"*": None}, retry=None)):
         assert client.provider.working

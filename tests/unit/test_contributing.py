@@ -7,7 +7,8 @@ import functools
 import re
 from pathlib import Path
 
-from .test_architecture import FLOORS, PACKAGE, all_imports, floor_of, room_of
+from .sources import PACKAGE, all_imports
+from .test_architecture import FLOORS, floor_of, room_of
 
 PAGE = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 DIAGRAM, CALL = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

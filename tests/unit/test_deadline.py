@@ -91,7 +91,7 @@ def test_the_environments_limit(value: str, expected: Timeout | None, monkeypatc
 @pytest.mark.parametrize("value", ["soon", "0", "-3", "nan"])
 def test_a_senseless_limit_in_the_environment_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_TIMEOUT", value)
-    with pytest.raises(ValueError, match="^G4F_LITE_TIMEOUT must be a positive number of seconds, such as 30$"):
+    with pytest.raises(ValueError, match=r"^G4F_LITE_TIMEOUT must be a positive number of seconds, such as 30$"):
         Timeout.of_environment()
 
 

@@ -208,12 +208,12 @@ def test_a_call_without_limits_has_those_of_the_members_and_a_total(monkeypatch:
 @pytest.mark.parametrize(
     ("each", "timeout", "seconds", "left_alone"),
     [
-        (None, 0.1, 0.1, False),
+        (None, 0.1, 0.05, False),
         (None, (0.1, 0.1), 0.3, False),
         (None, None, 60, True),
         (None, 30, FAIR_SECONDS, True),
         (2, 30, 2, True),
-        (2, 0.1, 0.1, False),
+        (2, 0.1, 0.05, False),
     ],
 )
 def test_a_caller_in_a_hurry_does_not_shut_a_provider_out(

@@ -6,6 +6,7 @@ import pytest
 
 from g4f_lite import AllProvidersFailedError, DeadlineExceededError, Fallback, OpenAICompatible, Timeout, TransportError
 from g4f_lite.emulator import Emulator
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
 
@@ -31,6 +32,28 @@ def test_each_is_the_time_until_an_answer_begins_where_another_member_is_left() 
     inner = Fallback([Noting(TransportError("down"))], each=5, clock=Clock())
     assert Fallback([inner, Noting("ok")], each=4, clock=Clock()).create(messages="Hello", timeout=6) == "ok"
     assert [share for share, _ in asked] == [3, 6]
+
+
+@pytest.mark.parametrize("skipped", [False, True])
+def test_a_member_is_not_asked_when_no_time_is_left(skipped: bool) -> None:
+    """Be it the next one, or one that was skipped for a while."""
+    clock = Clock()
+
+    class Late(Scripted):
+        def begin(self, prompt):  # type: ignore[no-untyped-def]
+            clock.now += prompt.timeout.total if prompt.timeout.total <= 33 else 0
+            return super().begin(prompt)
+
+    before = ["in time"] * (FAILURES_TO_OPEN if skipped else 0)
+    late = Late(*before, DeadlineExceededError("late", limit="total"))
+    other = Scripted(*[TransportError("down")] * len(before), "never")
+    chain = Fallback([other, late] if skipped else [late, other], clock=clock)
+    for answer in before:
+        assert chain.create(messages="Hello") == answer
+    sent = len(other.calls)
+    with pytest.raises(AllProvidersFailedError, match=r"Scripted: skipped, because (it failed|no time is left)"):
+        chain.create(messages="Hello", timeout=33)
+    assert len(other.calls) == sent
 
 
 @pytest.mark.parametrize("each", [0, -1, float("nan"), True])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import responses
@@ -162,6 +162,21 @@ def test_nobody_is_told_where_the_first_one_answers() -> None:
     told: list[object] = []
     chain = Fallback([Scripted("one"), Scripted("two")], on_fallback=lambda *arguments: told.append(arguments))
     assert (chain.ask("Hello"), told) == ("one", [])
+
+
+def test_a_function_that_fails_does_not_lose_the_answer() -> None:
+    def note(errors: object, answering: str) -> None:
+        raise OSError("No space left on device")
+
+    chain = Fallback([Scripted(TransportError("no network")), Scripted("Hi")], on_fallback=note)
+    with pytest.warns(UserWarning, match=r"^on_fallback failed, and the answer goes on: OSError: No space left"):
+        assert chain.ask("Hello", retry=None) == "Hi"
+
+
+@pytest.mark.parametrize("function", [lambda errors: None, lambda errors, name, more: None, "note"])
+def test_a_function_that_cannot_be_called_with_errors_and_a_name_is_refused_at_once(function: Any) -> None:
+    with pytest.raises(TypeError, match=r"^on_fallback must (be a function|take two arguments, the errors and the na)"):
+        Fallback([Scripted("one")], on_fallback=function)
 
 
 def test_a_pickled_chain_tells_the_same_function() -> None:

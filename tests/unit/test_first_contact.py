@@ -257,7 +257,7 @@ WRONG: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "file": (lambda: Client(Echo()).ask("x", images="no.png"), ["called", "image_part"]),
     "prompts of the caller": (
         lambda: Client(Echo()).map(prompts_with_a_mistake()).head(2),
-        ["head", "_all", "iterated", "_next_task", "prompts_with_a_mistake"],
+        ["head", "_all", "iterated", "task", "prompts_with_a_mistake"],
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,27 @@ def test_a_variable_that_only_the_configuration_has_is_a_warning(monkeypatch: py
     G4FLite(make_app(G4F_LITE_START=False))
 
 
+@pytest.mark.parametrize(
+    ("config", "environment", "told"),
+    [
+        ({}, {"G4F_LITE_PROVIDER": "http://127.0.0.1:1/v1"}, True),
+        ({"G4F_LITE_PROVIDER": "groq"}, {}, True),
+        ({"G4F_LITE_BASE_URL": "http://127.0.0.1:1/v1"}, {}, True),
+        ({}, {"G4F_LITE_BASE_URL": "http://127.0.0.1:1/v1"}, False),
+        ({"G4F_LITE_PROVIDER": "groq", "G4F_LITE_API_KEY": "sk-1"}, {}, False),
+        ({"G4F_LITE_PROVIDER": Scripted()}, {}, False),  # which may have it from the app
+    ],
+)
+def test_a_key_without_its_server_is_a_warning(
+    config: dict[str, Any], environment: dict[str, str], told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4F_LITE_API_KEY", "sk-1")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning, match="API_KEY in the environment has no effect") if told else nullcontext():
+        G4FLite(make_app(**config))
+
+
 def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("G4F_LITE_PROVIDER", "echo")
     assert G4FLite(make_app(TESTING=False)).client.ask("Hello") == "Hello"
@@ -212,7 +234,7 @@ def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> No
         ({"G4F_LITE_PROVIDER": "echo", "G4F_LITE_START": True}, ValueError, "Echo has nothing to start"),
         ({"G4F_LITE_SENTENCES": "Nein."}, TypeError, "G4F_LITE_SENTENCES must be strings by status, such as"),
         ({"G4F_LITE_SENTENCES": {502: None}}, TypeError, "must be strings by status"),
-        ({"G4F_LITE_SENTENCES": {500: "Nein."}}, ValueError, "500 is not one of 404, 502, 503, 504"),
+        ({"G4F_LITE_SENTENCES": {500: "Nein."}}, ValueError, "500 is not one of 404, 502, 503, 504, cut$"),
     ],
 )
 def test_a_wrong_configuration_is_an_error_at_once(config: dict[str, Any], error: type[Exception], match: str) -> None:
@@ -271,7 +293,7 @@ def test_what_visitors_are_told(
         assert caplog.records == []
         return
     (record,) = caplog.records
-    assert record.getMessage().startswith("no answer: ")
+    assert record.getMessage().startswith("g4f_lite: no answer to GET /: ")
 
 
 @pytest.mark.parametrize(
@@ -292,7 +314,7 @@ def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: 
         error_response(error)
     (record,) = caplog.records
     assert (record.levelname, record.exc_info) == ("WARNING", None)
-    assert record.getMessage().startswith(f"no answer: {str(error).splitlines()[0]}")
+    assert record.getMessage().startswith(f"g4f_lite: no answer to GET /: {str(error).splitlines()[0]}")
     assert "\n" not in record.getMessage()
 
 
@@ -312,7 +334,7 @@ def test_what_needs_a_look_is_logged_with_its_traceback(error: Exception, caplog
     with make_app().test_request_context():
         error_response(error)
     (record,) = caplog.records
-    assert (record.levelname, record.getMessage()) == ("ERROR", f"no answer: {error}")
+    assert (record.levelname, record.getMessage()) == ("ERROR", f"g4f_lite: no answer to GET /: {error}")
     assert record.exc_info is not None
     assert record.exc_info[1] is error
 

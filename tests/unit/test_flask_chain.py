@@ -56,7 +56,9 @@ def test_while_all_members_are_skipped_visitors_are_told_for_how_long(
 def test_the_errors_of_all_members_are_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     make_app(Scripted(TransportError("down")), Scripted(RateLimitError("slow down"))).test_client().get("/")
     (record,) = caplog.records
-    expected = "no answer: Fallback, prompt: no provider answered: Scripted: down; Scripted: slow down"
+    expected = (
+        "g4f_lite: no answer to GET /: Fallback, prompt: no provider answered: Scripted: down; Scripted: slow down"
+    )
     assert record.getMessage() == expected
 
 

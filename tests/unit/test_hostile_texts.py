@@ -26,6 +26,7 @@ from g4f_lite.providers.openai.presets import PRESETS
 LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
 BODY = ERROR_BODY_BYTES
 EVENT = 1 << 20
+MESSAGE = 1 << 19  # of which each byte takes its time; what is in proportion to its square takes ten seconds
 
 
 def _seconds(function: Callable[[str], Any], text: str) -> float:
@@ -62,13 +63,13 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
         (lambda text: parse_json(f"[{text}0]"), "[],", BODY),
         (lambda text: parse_json(f'["{text}"]'), "[\\\\\\" + '"', EVENT),
         (shorten, "a ", EVENT),
-        (lambda text: one_line(f"a{text}b"), " ", EVENT),
-        (lambda text: one_line(f"a:{text}b"), " ", EVENT),
-        (one_line, ":\n ", EVENT),
+        (lambda text: one_line(f"a{text}b"), " ", MESSAGE),
+        (lambda text: one_line(f"a:{text}b"), " ", MESSAGE),
+        (one_line, ":\n ", MESSAGE),
         (lambda text: approximate_tokens(f"a{text}"), " ", EVENT),
         (lambda text: approximate_tokens(f"a{text}b"), " ", EVENT),
-        (one_line, "; for the service a, write: provider='", EVENT),
-        (one_line, "; to use its default model by this name, write: Client(", EVENT),
+        (one_line, "; for the service a, write: provider='", MESSAGE),
+        (one_line, "; to use its default model by this name, write: Client(", MESSAGE),
         (hide_keys, "sk-a ", BODY),
         (hide_keys, "sk-", BODY),
         (hide_keys, "a.", BODY),

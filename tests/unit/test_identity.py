@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import OpenAICompatible
+from g4f_lite import OpenAICompatible, Secret
 from g4f_lite.providers.identity import identity_of
 
 from .test_own_settings import Account, Quill
@@ -49,6 +50,25 @@ def test_what_a_constructor_reads_in_place_of_an_argument_tells_it_from_others(k
     assert red.identity() == {"team": [None, "red"]}  # and not what is as the class says
     assert identity_of(red, None) == identity_of(again, None) != identity_of(blue, None)
     assert identity_of(pickle.loads(pickle.dumps(red)), None) == identity_of(red, None)
+
+
+def test_it_does_not_matter_where_a_setting_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Keyed(Quill):
+        pin = Secret("QUILL_PIN")
+
+        def __init__(
+            self, *, user: str | None = None, team: str = "a", pin: str | None = None, **settings: Any
+        ) -> None:
+            super().__init__(**settings)
+            self.user, self.team, self.pin = user or os.environ["QUILL_USER"], team, pin
+
+    def of(**settings: Any) -> str:
+        return identity_of(Keyed(**settings), None)
+
+    monkeypatch.setenv("QUILL_USER", "ann")
+    monkeypatch.setenv("QUILL_PIN", "one-two-three")
+    assert {of(user="ann"), of(pin="one-two-three"), of(team="a"), of(user="ann", pin="one-two-three")} == {of()}
+    assert len({of(), of(user="bob"), of(pin="another"), of(team="b")}) == 4
 
 
 def test_an_object_that_a_constructor_makes_in_place_of_an_argument_is_equal_to_itself_alone() -> None:

@@ -124,7 +124,7 @@ class Polls(Quill):
     """Asks for a job until it is done."""
 
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
-        headers = self.headers_with(Authorization=token)
+        headers = self.headers_with(Authorization=token, Key=self.api_key)
         job = yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages, headers=headers)
         url = f"{self.base_url}/jobs/{job.json()['id']}"
         while (yield requests.Request("GET", url, headers=headers)).json()["state"] == "running":
@@ -147,7 +147,7 @@ class GoesOn(Polls):
     """Takes a refusal of the first request for an answer."""
 
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
-        headers = self.headers_with(Authorization=token)
+        headers = self.headers_with(Authorization=token, Key=self.api_key)
         with suppress(AuthenticationError):
             yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages, headers=headers)
         while (yield requests.Request("GET", f"{self.base_url}/jobs/7", headers=headers)).json()["state"] == "running":
@@ -164,7 +164,7 @@ class LogsInItself(Polls):
         while True:
             try:
                 job = yield requests.Request(
-                    "GET", f"{self.base_url}/jobs/7", headers=self.headers_with(Authorization=token)
+                    "GET", f"{self.base_url}/jobs/7", headers=self.headers_with(Authorization=token, Key=self.api_key)
                 )
             except AuthenticationError:
                 token = (yield requests.Request("GET", f"{self.base_url}/token")).json()["token"]
@@ -183,7 +183,9 @@ class LogsInOnce(Polls):
         url, tokens_left = f"{self.base_url}/jobs/7", 1
         while True:
             try:
-                job = yield requests.Request("GET", url, headers=self.headers_with(Authorization=token))
+                job = yield requests.Request(
+                    "GET", url, headers=self.headers_with(Authorization=token, Key=self.api_key)
+                )
             except AuthenticationError:
                 if not tokens_left:
                     raise
@@ -221,7 +223,7 @@ class KnowsItsQuota(Polls):
     error: type[G4FLiteError] = QuotaExceededError
 
     def request(self, prompt: Prompt, token: str) -> Generator[requests.Request | float, Body, None]:
-        headers = self.headers_with(Authorization=token)
+        headers = self.headers_with(Authorization=token, Key=self.api_key)
         job = yield requests.Request("POST", f"{self.base_url}/jobs", json=prompt.messages, headers=headers)
         if "error" in job.json():
             raise self.error("nothing is left")

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from requests import Request
 
-from g4f_lite import OpenAICompatible, Prompt
+from g4f_lite import OpenAICompatible, Prompt, Secret
+from g4f_lite.http.exchange import Exchange
 from g4f_lite.testing import check_provider
 
 from .quill_provider import SAID, Plain
@@ -246,3 +247,46 @@ def test_all_options_of_an_openai_compatible_server_are_sent() -> None:
     answer = "".join(f"data: {json.dumps({'choices': [each]})}\n\n" for each in events) + "data: [DONE]\n\n"
     replies = {"/models": '{"data": [{"id": "heron"}]}', "/chat/completions": answer}
     check_provider(partial(Compatible, model="heron"), replies, text="Good day")
+
+
+class LogsIn(Says):
+    """Has a token and a key, of which ``sent`` are sent."""
+
+    account = Secret("QUILL_ACCOUNT")
+    sent: ClassVar = {"token", "account"}
+
+    def __init__(self, *, account: str | None = "heron-and-grebe", **settings: Any) -> None:
+        super().__init__(**settings)
+        self.account = account
+
+    def bootstrap(self, exchange: Exchange) -> str:
+        shown = {"account": self.account} if "account" in self.sent else {}
+        self.check_response(exchange.send(Request("POST", f"{self.base_url}/login", json=shown), "bootstrap"))
+        return "a-token"
+
+    def request(self, prompt: Prompt, token: str) -> Request:
+        request = super().request(prompt, token)
+        request.headers |= {"Authorization": f"Bearer {token}"} if "token" in self.sent else {}
+        return request
+
+
+class KeepsItsToken(LogsIn):
+    sent: ClassVar = {"account"}
+
+
+class KeepsItsKey(LogsIn):
+    sent: ClassVar = {"token"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (KeepsItsToken, r"^the token that bootstrap returns is not sent; request gets it as token"),
+        (KeepsItsKey, r"^self\.account is not sent"),
+    ],
+)
+def test_a_token_and_a_key_are_sent(kind: type[Plain], message: str) -> None:
+    replies = {"/login": "{}", "/say": SAID}
+    check_provider(LogsIn, replies, text="Good day", unmarked_end=True)
+    with pytest.raises(AssertionError, match=message):
+        check_provider(kind, replies, text="Good day", unmarked_end=True)

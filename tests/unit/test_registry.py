@@ -120,7 +120,7 @@ def test_not_all_names_of_a_long_list_are_compared() -> None:
     assert unknown_name("model", "llama-2", names, "it") == "it has no model 'llama-2'; try llama-3"
 
 
-@pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "Groq/llama-3.3-70b", "ollama/llama3.2"])
+@pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "Groq/llama-3.3-70b", "ollama/qwen3:8b"])
 def test_a_slash_before_the_model_is_told_to_be_a_colon(name: str) -> None:
     with pytest.raises(ProviderNotFoundError, match=f"after a colon: '{name.replace('/', ':')}'$"):
         registry.make_provider(name)

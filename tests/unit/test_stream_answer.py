@@ -148,7 +148,7 @@ def test_a_failure_after_it_is_an_event() -> None:
     assert parse(response.data) == [
         ("1", "message", {"text": "Light "}),
         ("2", "message", {"text": "is "}),
-        ("3", "failed", {"status": 502, "error": "There is no answer at the moment. Please try again later."}),
+        ("3", "failed", {"status": 502, "error": "The answer was cut off. Please try again."}),
     ]
     assert done.calls == [("Light is ", error, False)]
 
@@ -157,8 +157,8 @@ def test_an_answer_that_does_not_begin_in_time_fails_with_an_event() -> None:
     held = Held()
     response = serve(held, first=0).get("/")
     assert response.status_code == 200
-    held.deltas.put(RateLimitError("slow down"))
-    assert [event[1] for event in parse(response.data)] == ["failed"]
+    held.deltas.put(TransportError("down"))
+    assert [(name, data["error"][:18]) for _, name, data in parse(response.data)] == [("failed", "There is no answer")]
 
 
 def test_the_first_delta_may_be_a_thought_and_comments_follow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_errors_are_in_the_log_of_an_app_that_configures_none(
     browser = serve(Scripted(*errors), on_done=fail)
     assert b"event: failed" in b"".join(browser.get("/").data for _ in errors)
     log = capsys.readouterr().err
-    for text in ("no answer: Scripted, stream: slow down", "stream: a reset", "OSError: the disk is full"):
+    for text in ("answer to GET /: Scripted, stream: slow down", "stream: a reset", "OSError: the disk is full"):
         assert log.count(text) == 1, text
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from g4f_lite import (
+    AnswerStream,
     Client,
     Conversation,
     DeadlineExceededError,
+    Prompt,
     StreamInterruptedError,
     Tool,
     ToolCall,
@@ -22,6 +24,8 @@ from g4f_lite.testing import Scripted
 
 pytest.importorskip("msgspec", reason="the extra typed is not installed")
 
+
+from g4f_lite.typed.turn import MAX_THREADS
 
 from .tool_loops import CLOCK, MESSAGES, Clock, Timed, ask, call, loop, results, weather
 
@@ -114,6 +118,18 @@ class TestTime:
         assert caught.value.limit == "total"
         assert len(provider.calls) == 1
 
+    def test_is_checked_before_a_parallel_call_that_would_wait_for_a_thread(self) -> None:
+        clock, ran = Clock(), []
+
+        def slow(n: int) -> None:
+            ran.append(n)
+            clock.now = 200.0
+
+        provider = Timed([call("slow", n, n=n) for n in range(MAX_THREADS + 1)], "Never.")
+        with pytest.raises(DeadlineExceededError):
+            loop(provider, [Tool(slow, parallel=True)], clock).text()
+        assert sorted(ran) == list(range(MAX_THREADS))
+
     def test_a_later_turn_gets_what_is_left(self) -> None:
         clock = Clock()
         provider = Timed([call("slow", seconds=4)], [call("slow", seconds=5)], "Done.")
@@ -167,6 +183,20 @@ class TestClose:
         with pytest.raises(StreamInterruptedError):
             stream.text()
         assert ran == []
+        assert len(provider.calls) == 1
+
+    @pytest.mark.parametrize("output", [None, str])
+    def test_between_two_turns(self, output: Any) -> None:
+        class Closes(Scripted):
+            def answer(self, prompt: Prompt) -> AnswerStream:
+                if self.calls:
+                    stream.close()
+                return super().answer(prompt)
+
+        provider = Closes([call("weather", city="Oslo")], "Never.")
+        stream = Client(provider).stream("x", tools=[weather], output=output)
+        with pytest.raises(StreamInterruptedError):
+            list(stream)
         assert len(provider.calls) == 1
 
     def test_between_two_pieces(self) -> None:
@@ -243,4 +273,13 @@ def test_a_limit_of_characters_holds_for_the_history_alone() -> None:
     conversation = Conversation(provider, tools=[weather], max_characters=10)
     conversation.ask("a long question")
     conversation.ask("weather?")
+    assert [message["role"] for message in provider.calls[2].messages] == ["user", "assistant", "tool"]
+
+
+def test_results_of_calls_that_the_caller_runs_are_sent_with_the_calls() -> None:
+    provider = Scripted("One.", [call("clock")], "Noon.")
+    conversation = Conversation(provider, tools=[CLOCK], max_characters=10)
+    conversation.ask("an older question")
+    conversation.ask("a long question about the time")
+    conversation.ask([{"role": "tool", "tool_call_id": "c0", "content": "12:00"}])
     assert [message["role"] for message in provider.calls[2].messages] == ["user", "assistant", "tool"]

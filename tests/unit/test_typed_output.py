@@ -77,7 +77,20 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (float, '"2.5"', 2.5),
         (bool, "True", True),
         (str, "just text", "just text"),
+        (str, "Wait...", "Wait..."),
+        (str, "`a` or `b`", "`a` or `b`"),
+        (str, "'a' and \"b\"", "'a' and \"b\""),
+        (str, "'just text'", "just text"),
+        (Color, "`blue`.", Color.BLUE),
+        (Color, "```\nblue\n```", Color.BLUE),
+        (Color, "```blue```", Color.BLUE),
+        (Color, '"Blue."', Color.BLUE),
+        (int, "36.", 36),
+        (Decimal, ".85", Decimal("0.85")),
         (str, "see [1] and {2}", "see [1] and {2}"),
+        (str, "[a] " * 60 + "and so on", "[a] " * 60 + "and so on"),
+        (Point, '[a note] {{"x": 2}} [another]', Point(2)),
+        (Point, '[1, {"x": 1},] is a list, and {"x": 2} the answer', Point(2)),
         (tuple[Point, str], '[{"x": 1}, 2]', (Point(1), "2")),
         (dict[str, Point], '{"a": {"x": 1}}', {"a": Point(1)}),
         (Point, '<think>Perhaps {"x": 1}?</think> {"x": 2}', Point(2)),
@@ -121,7 +134,21 @@ def test_text_that_nearly_fits_is_converted_leniently(kind, text, value):
         (Node, '{"name": "a", "children": ' + "[" * 20000, "expected JSON"),
         (int, "9" * 5000, "expected JSON|Expected `int`"),
         (Point, 'For example {"x": 1}. The answer: {"x": 2}', "expected one value, got several different ones"),
+        (list[Point], f'{[{"x": 1}] * 60}. No: [{{"x": 2}}]'.replace("'", '"'), "got several different ones"),
+        (Point, '{"x": 1}' * 51, "expected JSON and nothing else, got a text with many brackets"),
+        (Node, '{"name": "a", "children": [{"name": "b"}],}', 'expected JSON, got \'{"name": "a"'),
+        (Node, '{"name": "a", "children": [{"name": "b"}]', "expected JSON, got"),
+        (Node, '{"name": "a" "children": [{"name": "b"}]}', "expected JSON, got"),
+        (Node, '{ // a comment\n"name": "a", "children": [{"name": "b"}]}', "expected JSON, got"),
+        (Node, "{'name': 'a', 'children': [{\"name\": \"b\"}]}", "expected JSON, got"),
+        (Node, '{"name": "]}", "children": [{"name": "b"}],}', "expected JSON, got"),
+        (Node, '{"name": "a", "children": NaN, "parent": {"name": "b"}}', "expected JSON, got"),
+        (dict[str, int], '{"a": 1, "b": {"c": 2},}', "expected JSON, got"),
+        (list[str], '{"value": ["a", ["c"],]}', "expected JSON, got"),
+        (float, ".85", "expected JSON, got '.85'"),
+        (int, "'.85'", "expected JSON"),
         (float, "1e999", "Expected a finite number, got inf"),
+        (Decimal, 'Either {"value": "sNaN"} or {"value": 4}', "expected one value, got several different ones"),
         (list[float], '["NaN"]', "Expected a finite number, got 'NaN'"),
     ],
 )
@@ -137,6 +164,7 @@ def test_what_does_not_fit_says_why(kind, text, reason):
         (Pets, {"pets": [{}] * 5}, "; Field required - at `pets.4.age`"),
         (Pets, {"pets": [{}] * 500}, "; Field required - at `pets.4.age`; and 990 more"),
         (Pets, {"pets": [{}] * 501}, "1002 mistakes"),
+        (Pets, {"pets": [], "x\ny": 1}, "Extra inputs are not permitted - at `x y`"),
         (Pets, {"pets": [], "x" * 2_000: 1}, f"Extra inputs are not permitted - at `{'x' * 963}…"),
         (Color, "z" * 2_000, f"Invalid enum value '{'z' * 980}…"),
     ],
@@ -174,6 +202,12 @@ def test_a_text_is_not_read_again_from_each_bracket_to_its_end(monkeypatch):
     with pytest.raises(Mismatch):
         Output.of(list[int]).convert("[" * 40 + "1e5," * (128 * 1024) + "x")
     assert len(read) <= 4  # as whole, and three times from a bracket, each half of that
+
+
+def test_the_words_of_an_enumeration_are_listed_once():
+    lenient._words.cache_clear()
+    assert Output.of(list[Color]).convert('["RED", "Blue", "red"]') == [Color.RED, Color.BLUE, Color.RED]
+    assert lenient._words.cache_info().misses == 1
 
 
 def test_the_output_of_a_type_is_made_once():

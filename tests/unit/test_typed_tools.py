@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from g4f_lite import Client, Conversation, Finish, OutputError, Tool, ToolCallDelta, Usage
+from g4f_lite import Client, Conversation, Finish, OutputError, ServiceError, Tool, ToolCallDelta, Usage
 from g4f_lite.testing import Scripted
 
 pytest.importorskip("msgspec", reason="the extra typed is not installed")
+
+from g4f_lite.typed.loop import Loop
+
+from .tool_loops import Clock, Timed
 
 
 @dataclass
@@ -62,6 +66,27 @@ def test_a_stream_has_snapshots_of_the_last_answer() -> None:
         assert stream.answer == '{"city": "Oslo", "sunny": true}'
 
 
+def test_json_before_a_call_is_not_the_answer() -> None:
+    guess = ['{"city": "unknown", "sunny": false}', *LOOK[1:]]
+    provider = Scripted(guess, "It is sunny.", FITS)
+    assert Client(provider).ask("weather?", tools=[weather], output=Report) == REPORT
+    assert [message["content"] for message in provider.calls[2].messages[2:5]] == [
+        guess[0],
+        "sunny in Oslo",
+        "It is sunny.",
+    ]
+    assert Client(Scripted(guess, FITS)).map(["weather?"], tools=[weather], output=Report).outputs() == [REPORT]
+    with Client(Scripted(guess, FITS)).stream("weather?", tools=[weather], output=Report) as stream:
+        assert (stream.output, stream.answer, stream.answer.usage) == (REPORT, "".join(FITS[:2]), Usage(30, 3, 33))
+    with (
+        Client(Scripted(['{"value": [1]}', *LOOK[1:]], '{"value": [2]}')).stream(
+            "weather?", tools=[weather], output=list[int]
+        ) as numbers,
+        pytest.raises(OutputError, match="the list that came first is not the value of the whole"),
+    ):
+        list(numbers.items())
+
+
 def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_results() -> None:
     provider = Scripted(LOOK, LACKS, FITS)
     assert Client(provider).ask("weather?", tools=[weather], output=Report) == REPORT
@@ -71,6 +96,20 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_results() -> No
     assert "missing required field `sunny`" in request["content"]
     with pytest.raises(OutputError, match="missing required field `sunny`"):
         Client(Scripted(LOOK, LACKS)).ask("weather?", tools=[weather], output=Report, repairs=0)
+
+
+def test_waiting_for_leave_takes_no_time_from_the_answers_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setitem(Loop.__init__.__kwdefaults__, "clock", clock)
+
+    def approve(call: Any) -> bool:
+        return clock.move(3600) > 0
+
+    provider = Timed(LOOK, LACKS, LOOK, LACKS, FITS)
+    client = Client(provider)
+    assert client.ask("weather?", tools=[weather], output=Report, approve=approve, timeout=10, repairs=2) == REPORT
+    assert provider.totals == [10] * 5
 
 
 @pytest.mark.parametrize("answers", [[LOOK, FITS], [LOOK, LACKS, FITS], [LOOK, [Finish("stop")], FITS]])
@@ -91,6 +130,37 @@ def test_a_call_may_be_forced_once_and_the_value_comes_after_it() -> None:
     provider = Schemas(LOOK, LACKS, FITS)
     Client(provider).ask("weather?", tools=[weather], tool_choice="required", output=Report)
     assert [call.options.get("tool_choice") for call in provider.calls] == ["required", None, None]
+
+
+def test_a_function_is_not_called_again_where_a_later_turn_is_asked_in_another_way() -> None:
+    ran: list[str] = []
+
+    def weather(city: str) -> str:
+        ran.append(city)
+        return "sunny"
+
+    refused = ServiceError("response_format is not supported together with tool messages", status=400)
+    provider = Schemas(LOOK, refused, LACKS, FITS)
+    conversation = Conversation(provider, tools=[weather])
+    assert conversation.ask("weather?", output=Report) == REPORT
+    assert ran == ["Oslo"]
+    assert [message["role"] for message in conversation.messages] == ROLES
+    assert ["response_format" in call.options for call in provider.calls] == [True, True, False, False]
+    with pytest.raises(OutputError) as caught:
+        Client(Schemas(LOOK, refused, LACKS)).ask("weather?", tools=[weather], output=Report, repairs=0)
+    assert caught.value.usage == Usage(10, 1, 11)
+
+
+@pytest.mark.parametrize("callback", ["approve", "on_tool"])
+def test_an_error_of_the_callers_is_not_taken_for_a_refusal_of_the_service(callback: str) -> None:
+    provider = Schemas(LOOK, FITS)
+
+    def ask_another_model(*_: Any) -> bool:
+        raise ServiceError("the schema is too large", status=400)
+
+    with pytest.raises(ServiceError, match="the schema is too large"):
+        Client(provider).ask("weather?", tools=[weather], output=Report, **{callback: ask_another_model})
+    assert len(provider.calls) == 1
 
 
 def test_a_value_cannot_be_a_call_for_the_caller() -> None:

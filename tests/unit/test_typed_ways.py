@@ -6,11 +6,14 @@ import pytest
 
 from g4f_lite import (
     Client,
+    DeadlineExceededError,
     Fallback,
     Finish,
     OutputTruncatedError,
     RateLimitError,
     ServiceError,
+    StreamInterruptedError,
+    Timeout,
 )
 from g4f_lite.testing import Scripted
 
@@ -109,6 +112,39 @@ def test_what_a_service_refuses_is_asked_for_in_the_next_way_and_remembered():
     fresh = Formats(TEXT)
     assert Client(fresh).ask("Who?", output=Person) == ADA
     assert set(fresh.calls[0].options) == {"response_format"}
+
+
+def test_the_limit_of_a_call_holds_for_all_ways_of_asking(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    limits = []
+
+    class Slow(Formats):
+        def begin(self, prompt):
+            limits.append(prompt.timeout.total)
+            now[0] += 40
+            return super().begin(prompt)
+
+    late = DeadlineExceededError("the total time limit of 20 s passed", limit="total")
+    with pytest.raises(DeadlineExceededError, match=r"limit of 100 s passed .* had refused another way of asking"):
+        Client(Slow(REFUSED, REFUSED_TOOLS, late), timeout=Timeout(total=100)).ask("Who?", output=Person)
+    with pytest.raises(ServiceError):
+        Client(Slow(REFUSED, TEXT), timeout=Timeout(total=40)).ask("Who?", output=Person)
+    assert limits == [100, 60, 20, 40]
+
+
+def test_a_stream_that_is_closed_is_not_asked_in_the_next_way():
+    class Closes(Formats):
+        def answer(self, prompt):
+            if self.calls:
+                stream.close()
+            return super().answer(prompt)
+
+    provider = Closes(REFUSED, TEXT)
+    stream = Client(provider).stream("Who?", output=Person)
+    with pytest.raises(StreamInterruptedError):
+        stream.start()
+    assert len(provider.calls) == 1
 
 
 def test_a_schema_that_is_refused_says_nothing_of_another():

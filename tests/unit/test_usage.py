@@ -27,9 +27,11 @@ from g4f_lite import (
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.cli.spending import told_usage
 from g4f_lite.client import usage as usage_module
 from g4f_lite.client.prices import _further
 from g4f_lite.client.usage import MOST_MODELS, CallUsage, ClientUsage
+from g4f_lite.providers.price import Price
 from g4f_lite.testing import Scripted
 
 COUNTED = Usage(10, 5, 15, 4, 3)
@@ -279,3 +281,10 @@ def test_what_a_service_reports_takes_little_room() -> None:
 @pytest.mark.parametrize("details", [None, [], "x", {"audio_tokens": "3"}, {"audio_tokens": -1}])
 def test_counts_of_a_wrong_kind_have_no_price(details: Any) -> None:
     assert _further(Usage(1, 1, 2, extra={"prompt_tokens_details": details})) == {}
+
+
+def test_a_command_tells_the_cost_that_is_known() -> None:
+    usage = ClientUsage()
+    for model, priced_at in (("dear", Price(1, 2)), ("unknown", None)):
+        usage.add(CallUsage(model, priced_at, Usage(1_000_000, 0), False, 0, False, None))
+    assert told_usage(usage).endswith("; about $1.00, without 1 call whose price is not known")

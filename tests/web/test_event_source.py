@@ -148,9 +148,7 @@ def test_a_failure_is_told_and_not_tried_again(page: Any, emulator: Emulator) ->
     emulator.fail("reset", after=1)
     page.execute_script(OPEN, "a+b+c")
     assert within(PATIENCE, lambda: page.execute_script(CLOSED))
-    assert told(page, "failed") == [
-        {"status": 502, "error": "There is no answer at the moment. Please try again later."}
-    ]
+    assert told(page, "failed") == [{"status": 502, "error": CUT}]
     assert len(prompts(emulator)) == 1
 
 
@@ -227,7 +225,7 @@ def says(browser: Any, *texts: str) -> bool:
 
 
 BUSY = "The service is not available at the moment. Please try again later."
-NONE = "There is no answer at the moment. Please try again later."
+CUT = "The answer was cut off. Please try again."
 
 
 def test_the_chat_app_as_it_is_printed(chat: Any, emulator: Emulator) -> None:
@@ -245,7 +243,7 @@ def test_the_chat_app_says_why_there_is_no_answer(chat: Any, emulator: Emulator)
     """And it goes on afterwards, without the questions that failed."""
     for name, settings, told in (
         ("rate_limit", {"retry_after": 3600}, [BUSY]),
-        ("error", {"after": 2}, ["a b", NONE]),
+        ("error", {"after": 2}, ["a b", CUT]),
     ):
         before = said(chat)
         emulator.fail(name, **settings)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 import pytest
 import trustme
@@ -39,6 +42,36 @@ def providing() -> Iterator[Provide]:
             return provider
 
         yield make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _begun_beside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Begin all tests of a file that are marked with ``beside``, each in a thread; its turn is to wait for the thread.
+
+    They wait for most of their time.  What they get is their parameters, and the fixtures of ``OWN``; no test of such
+    a file replaces what they use.
+    """
+    items = [item for item in request.session.items if item.getparent(pytest.Module) is request.node]
+    items = [item for item in items if item.get_closest_marker("beside") and not _is_skipped(item)]
+    with ThreadPoolExecutor(max(1, len(items))) as threads:
+        for item in items:
+            assert isinstance(item, pytest.Function)
+            result = threads.submit(_run, item.obj, item.callspec.params if hasattr(item, "callspec") else {}).result
+            item.obj = lambda result=result, **_: result()
+        yield
+
+
+OWN: dict[str, Callable[[], AbstractContextManager[Any]]] = {"provide": providing, "emulator": Emulator}
+
+
+def _run(test: Callable[..., None], params: dict[str, Any]) -> None:
+    with ExitStack() as stack:
+        names = inspect.signature(test).parameters
+        test(**{name: params[name] if name in params else stack.enter_context(OWN[name]()) for name in names})
+
+
+def _is_skipped(item: pytest.Item) -> bool:
+    return any(mark.args[0] for mark in item.iter_markers("skipif"))
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,7 @@ class Plain(Provider):
         yield Finish()
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize(
     "pieces", [(b"<", b"b>x</b>"), (b"\r\n", b"<", b"!", b"-- a", b" --", b">", b" text"), (b"<",)]
 )
@@ -77,6 +78,7 @@ def test_a_plain_text_that_begins_with_a_tag_is_whole(pieces: tuple[bytes, ...])
         assert provider.ask("Hello") == b"".join(pieces).decode()
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("pieces", [(b"<", b"!doc", b"type html>"), (b"<!--", b" a -->", b"<h", b"tml>")])
 def test_a_page_in_pieces_is_found_under_the_type_of_plain_text(pieces: tuple[bytes, ...]) -> None:
     site = _in_pieces(*pieces, fields=("Content-Type: text/plain",))

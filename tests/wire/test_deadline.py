@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,8 +27,7 @@ from g4f_lite import (
 from .conftest import Provide
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, chunked, delta, every, head, hello, length
 
-TOTAL = 0.15
-LONG_TOTAL = 1.0  # of many calls at once, which all have to come to the point where they wait
+TOTAL = 1.0  # of many calls at once, which all have to come to the point where they wait
 LIMITS = Timeout(connect=9, read=9, total=TOTAL)
 LATEST = 5.0  # seconds, for a busy machine; the exact figure belongs to the benchmarks
 
@@ -87,9 +85,8 @@ def _call(place: str, manner: str, way: str, tls: ssl.SSLContext, authority_file
         settings: dict[str, Any] = {"verify": authority_file} if way == "over TLS" else {}
         if "session" in way:
             settings["session"] = stack.enter_context(requests.Session())
-        limits = replace(LIMITS, total=LONG_TOTAL)
-        provider = OpenAICompatible(server.url, model="m", timeout=limits, retry=RetryPolicy(), **settings)
-        error = _fails_in_time(lambda: stack.enter_context(provider).create(messages="hi"), total=LONG_TOTAL)
+        provider = OpenAICompatible(server.url, model="m", timeout=LIMITS, retry=RetryPolicy(), **settings)
+        error = _fails_in_time(lambda: stack.enter_context(provider).create(messages="hi"))
         assert error.partial == ("a" if delta("a") in PLACES[place][0] else "")
         assert len(server.requests) == 1, "a call whose time is over is not retried"
 
@@ -101,6 +98,7 @@ def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str,
         yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
 
 
+@pytest.mark.beside
 def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
         connection.request()
@@ -114,19 +112,25 @@ def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> 
         assert server.connections == 1
 
 
+@pytest.mark.beside
 def test_total_holds_for_what_comes_before_the_prompt(provide: Provide) -> None:
     with RawServer(_slow("length", "drip")) as server:
         provider = provide(server, model=None, timeout=LIMITS)
-        error = _fails_in_time(lambda: provider.create(messages="hi"))
-        assert error.step == "bootstrap"
-        error = _fails_in_time(provider.get_models)
-        assert error.step == "bootstrap"
+        assert _fails_in_time(lambda: provider.create(messages="hi")).step == "bootstrap"
 
 
+@pytest.mark.beside
+def test_total_holds_for_the_list_of_models(provide: Provide) -> None:
+    with RawServer(_slow("length", "drip")) as server:
+        provider = provide(server, model=None, timeout=LIMITS)
+        assert _fails_in_time(provider.get_models).step == "bootstrap"
+
+
+@pytest.mark.beside
 def test_total_is_over_all_attempts(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
         connection.request()
-        connection.server.ending.wait(0.1)
+        connection.server.ending.wait(0.5)
         connection.send(length(b"", status="503 No"))
 
     with RawServer(answer) as server:
@@ -147,6 +151,7 @@ def test_a_wait_that_does_not_fit_is_not_begun(provide: Provide) -> None:
         assert caught.value.retry_after == 20
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("manner", ["silence", "drip"])
 def test_total_holds_in_a_tls_handshake(manner: str) -> None:
     def answer(connection: Connection) -> None:
@@ -161,6 +166,15 @@ def test_total_holds_in_a_tls_handshake(manner: str) -> None:
             _fails_in_time(lambda: provider.create(messages="hi"))
 
 
+@pytest.mark.beside
+def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None:
+    with RawServer(lambda c: c.silence()) as server:
+        provider = OpenAICompatible(server.url.replace("http:", "https:"), model="m", timeout=TOTAL, retry=None)
+        with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
+            provider.create(messages="hi")
+
+
+@pytest.mark.beside
 @pytest.mark.product
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("manner", ["silence", "drip"])
@@ -173,12 +187,14 @@ def test_total_holds_at_a_proxy(scheme: str, manner: str) -> None:
         assert proxy.requests[0].line.split()[0] == ("CONNECT" if scheme == "https" else "POST")
 
 
+@pytest.mark.beside
 def test_total_holds_against_a_server_that_does_not_read(provide: Provide) -> None:
     with RawServer(lambda connection: connection.server.ending.wait(5), receive_buffer=4096) as server:
         provider = provide(server, timeout=LIMITS)
         _fails_in_time(lambda: provider.create(messages="x" * 20_000_000))
 
 
+@pytest.mark.beside
 def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
         connection.server.ending.wait(0.3)
@@ -190,27 +206,7 @@ def test_a_long_prompt_may_take_longer_than_a_connection(provide: Provide) -> No
         assert provider.create(messages="x" * 8_000_000) == "Hello world"
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="its buffers take megabytes at once")
-def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
-    """Each piece of the prompt has the read limit for itself."""
-
-    def answer(connection: Connection) -> None:
-        connection.sock.settimeout(PATIENCE)
-        got = 0
-        while got < size:
-            got += len(connection.sock.recv(size // 20))
-            connection.server.ending.wait(0.03)
-        connection.send(hello())
-
-    size = 1_500_000
-    with RawServer(answer, receive_buffer=65536) as server:
-        provider = provide(server, timeout=Timeout(connect=5, read=0.5, total=20))
-        began = time.monotonic()
-        assert provider.create(messages="x" * size) == "Hello world"
-        assert time.monotonic() - began > 0.5, "it was too short to tell"
-        assert server.connections == 1
-
-
+@pytest.mark.beside
 def test_silence_before_the_prompt_is_the_read_limit_and_is_retried(provide: Provide) -> None:
     with RawServer(lambda c: (c.request(), c.silence())) as server:
         provider = provide(server, model=None, timeout=Timeout(1, 0.15, 5), retry=RetryPolicy(attempts=2, backoff=0))
@@ -220,12 +216,14 @@ def test_silence_before_the_prompt_is_the_read_limit_and_is_retried(provide: Pro
         assert caught.value.step == "bootstrap"
 
 
+@pytest.mark.beside
 def test_a_limit_for_one_call_replaces_the_providers(provide: Provide) -> None:
     with RawServer(_slow("headers", "silence")) as server:
         provider = provide(server, timeout=60)
         _fails_in_time(lambda: provider.create(messages="hi", timeout=TOTAL))
 
 
+@pytest.mark.beside
 def test_a_bare_number_bounds_drips_too(provide: Provide) -> None:
     with RawServer(_slow("chunk", "drip")) as server:
         _fails_in_time(lambda: provide(server, timeout=TOTAL).create(messages="hi"))
@@ -242,8 +240,8 @@ class Endless(OpenAICompatible):
 
 def test_total_holds_against_much_work_with_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("g4f_lite.http.deadline.MAX_WORK", -1.0)  # Windows counts the work in steps
-    with RawServer(every(hello())) as server, Endless(server.url, model="m", timeout=TOTAL) as provider:
-        _fails_in_time(lambda: provider.create(messages="hi"))
+    with RawServer(every(hello())) as server, Endless(server.url, model="m", timeout=0.15) as provider:
+        _fails_in_time(lambda: provider.create(messages="hi"), total=0.15)
 
 
 class Ended(OpenAICompatible):
@@ -278,6 +276,28 @@ def test_a_caller_who_waits_between_pieces_gets_what_had_come(provide: Provide) 
         stream.source._deadline.end("total")
         pieces += stream
     assert pieces == ["Hello", " world"]
+
+
+@pytest.mark.beside
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="its buffers take megabytes at once")
+def test_an_upload_that_flows_is_not_silence(provide: Provide) -> None:
+    """Each piece of the prompt has the read limit for itself."""
+
+    def answer(connection: Connection) -> None:
+        connection.sock.settimeout(PATIENCE)
+        got = 0
+        while got < size:
+            got += len(connection.sock.recv(size // 20))
+            connection.server.ending.wait(0.03)
+        connection.send(hello())
+
+    size = 1_500_000
+    with RawServer(answer, receive_buffer=65536) as server:
+        provider = provide(server, timeout=Timeout(connect=5, read=0.5, total=20))
+        began = time.monotonic()
+        assert provider.create(messages="x" * size) == "Hello world"
+        assert time.monotonic() - began > 0.5, "it was too short to tell"
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize("call", CALLS, ids=", ".join)

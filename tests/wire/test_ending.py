@@ -52,6 +52,7 @@ def full_listener() -> Iterator[int]:
             sock.close()
 
 
+@pytest.mark.beside
 @pytest.mark.product
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("kind", [HTTPProxy, SOCKSProxy])
@@ -74,6 +75,7 @@ def _socks_drip(connection: Connection) -> None:
     connection.drip(b"a" * 255, 0.02)
 
 
+@pytest.mark.beside
 @pytest.mark.product
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4"])
 @pytest.mark.parametrize("target", ["http", "https"])
@@ -134,6 +136,7 @@ def _check_that_it_ends(provider: OpenAICompatible, end: str) -> None:
     assert took < LATEST
 
 
+@pytest.mark.beside
 @pytest.mark.product
 @pytest.mark.parametrize("where", WAITS)
 @pytest.mark.parametrize("end", ["close", "total"])
@@ -147,6 +150,7 @@ def test_a_call_that_waits_for_a_handshake_can_be_ended(where: str, end: str) ->
             _check_that_it_ends(provider, end)
 
 
+@pytest.mark.beside
 @pytest.mark.skipif(sys.platform != "linux", reason="how a full queue behaves differs")
 @pytest.mark.parametrize("end", ["close", "total"])
 def test_a_call_that_waits_for_a_connection_can_be_ended(end: str) -> None:

@@ -50,8 +50,8 @@ def silent(connection: Connection) -> None:
     connection.silence()
 
 
-READ = 0.05  # seconds, and the pauses are longer
-THOUGHT = 0.1
+READ = 0.2  # seconds, and the pauses are longer
+THOUGHT = 0.4
 LIMITS = Timeout(connect=5, read=READ, total=20, first=PATIENCE)
 TRIED_AGAIN = RetryPolicy(attempts=3, backoff=0)
 
@@ -85,6 +85,7 @@ def whole_after_thought(connection: Connection) -> None:
 THOUGHTFUL = [headers_then_thought, thought_before_the_headers, usage_then_thought, whole_after_thought]
 
 
+@pytest.mark.beside
 @pytest.mark.product
 @pytest.mark.parametrize("serve", THOUGHTFUL, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("own", [False, True], ids=["our session", "a session of the caller's own"])
@@ -97,6 +98,7 @@ def test_a_model_may_think_longer_than_the_read_limit(
         assert len(server.requests) == 1
 
 
+@pytest.mark.beside
 @pytest.mark.product
 @pytest.mark.parametrize("serve", [usage_alone, silent])
 @pytest.mark.parametrize("own", [False, True], ids=["our session", "a session of the caller's own"])
@@ -104,10 +106,10 @@ def test_a_prompt_that_was_taken_whole_is_not_sent_again(
     serve: Callable[[Connection], None], own: bool, provide: Provide
 ) -> None:
     with RawServer(serve) as server, requests.Session() as session:
-        limits = Timeout(read=5, first=0.1)
+        limits = Timeout(read=5, first=FIRST)
         provider = provide(server, timeout=limits, retry=TRIED_AGAIN, session=session if own else None)
         with pytest.raises(
-            DeadlineExceededError, match=r"after it took the prompt for 0\.1 s, the first limit"
+            DeadlineExceededError, match=r"after it took the prompt for 0\.5 s, the first limit"
         ) as caught:
             provider.create(messages="Hello")
         assert (caught.value.limit, caught.value.partial) == ("first", "")
@@ -160,14 +162,16 @@ def test_a_whole_answer_with_nothing_but_usage_leads_to_the_next_member(provide:
         assert Fallback([provide(first, retry=None), provide(second)]).create(messages="Hello") == "Hello"
 
 
+@pytest.mark.beside
 def test_an_image_that_is_being_drawn_is_not_asked_for_again(provide: Provide) -> None:
     with RawServer(silent) as server:
-        provider = provide(server, timeout=Timeout(read=5, first=0.1), retry=TRIED_AGAIN)
+        provider = provide(server, timeout=Timeout(read=5, first=FIRST), retry=TRIED_AGAIN)
         with pytest.raises(DeadlineExceededError) as caught:
             provider.generate_image("a cat")
         assert (caught.value.limit, len(server.requests)) == ("first", 1)
 
 
+@pytest.mark.beside
 def test_the_read_limit_holds_from_the_first_delta_on(provide: Provide) -> None:
     def begins(connection: Connection) -> None:
         connection.request()
@@ -176,12 +180,13 @@ def test_the_read_limit_holds_from_the_first_delta_on(provide: Provide) -> None:
 
     with RawServer(begins) as server:
         began = time.monotonic()
-        with pytest.raises(DeadlineExceededError, match=r"0\.05 s, the read limit") as caught:
+        with pytest.raises(DeadlineExceededError, match=r"0\.2 s, the read limit") as caught:
             provide(server, timeout=LIMITS, retry=TRIED_AGAIN).create(messages="Hello")
         assert (caught.value.limit, caught.value.partial) == ("read", "Hel")
         assert time.monotonic() - began < PATIENCE
 
 
+@pytest.mark.beside
 def test_the_read_limit_holds_while_the_prompt_is_sent(provide: Provide) -> None:
     def reads_nothing(connection: Connection) -> None:
         connection.server.ending.wait(PATIENCE)
@@ -192,13 +197,14 @@ def test_the_read_limit_holds_while_the_prompt_is_sent(provide: Provide) -> None
         assert caught.value.limit == "read"
 
 
+@pytest.mark.beside
 def test_a_pair_and_a_number_bound_the_silence_before_an_answer_too(provide: Provide) -> None:
     with RawServer(silent) as server:
         with pytest.raises(DeadlineExceededError) as caught:
-            provide(server, timeout=(5, 0.1)).create(messages="Hello")
+            provide(server, timeout=(5, FIRST)).create(messages="Hello")
         assert caught.value.limit == "first"
         with pytest.raises(DeadlineExceededError):
-            provide(server, timeout=0.1).create(messages="Hello")
+            provide(server, timeout=0.3).create(messages="Hello")
 
 
 def kept_alive(provide: Provide) -> Answer:
@@ -244,6 +250,7 @@ def test_the_next_is_asked_when_the_share_is_over(slow: Slow) -> None:
     assert slow[of_the_next].result() == "Hello world"
 
 
+@pytest.mark.beside
 def test_a_chain_ends_with_its_total(provide: Provide) -> None:
     with RawServer(silent) as down:
         began = time.monotonic()

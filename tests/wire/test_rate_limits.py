@@ -95,6 +95,7 @@ def test_a_cool_down_that_leaves_no_time_for_the_answer_is_not_waited_for(timeou
         assert len(server.requests) == 2
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("who", ["the same call", "another call", "another call that never waits"])
 def test_who_waits(who: str, provide: Provide) -> None:
     wait = "retry-after-ms: 30000" if "never" in who else "retry-after-ms: 60"
@@ -123,6 +124,7 @@ def test_what_is_no_cool_down_costs_a_retry(answer: bytes, provide: Provide) -> 
         assert len(server.requests) == 3
 
 
+@pytest.mark.beside
 def test_a_named_wait_costs_nothing_of_the_budget(provide: Provide) -> None:
     with RawServer(every(*[limited("retry-after-ms: 5")] * 30, HELLO)) as server:
         assert provide(server, retry=RetryPolicy(attempts=40, budget=0)).create(messages="hi") == "Hello"
@@ -235,6 +237,7 @@ def test_resets_are_no_wait_of_other_errors(provide: Provide) -> None:
         assert provide(server, retry=AT_ONCE).create(messages="hi") == "Hello"
 
 
+@pytest.mark.beside
 def test_a_policy_of_tenacitys_keeps_its_waits_and_the_cool_down(provide: Provide) -> None:
     retry = tenacity.Retrying(stop=tenacity.stop_after_attempt(5), wait=tenacity.wait_fixed(0))
     with RawServer(every(limited("retry-after-ms: 60"), HELLO)) as server:
@@ -250,6 +253,7 @@ def test_other_services_have_cool_downs_too() -> None:
             assert provider.create(messages="hi")
 
 
+@pytest.mark.beside
 def test_a_call_that_is_closed_waits_no_longer() -> None:
     with RawServer(every(limited("Retry-After: 30"))) as server:
         provider = OpenAICompatible(server.url, model="m", timeout=60, retry=RetryPolicy(attempts=1))

@@ -153,6 +153,7 @@ def test_a_refusal_goes_on_with_models_for_chats() -> None:
         assert caught.value.message.endswith("The model 'x' does not exist; it has big, small")
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("listed", [whole({"error": "no"}, status="500 No"), whole("rubbish"), b"", "silence"])
 def test_a_list_that_fails_does_not_hide_the_refusal(listed: Any) -> None:
     with (

@@ -153,6 +153,7 @@ def test_a_date_that_is_to_come_is_waited_for(status: str, provide: Provide) -> 
     assert 30 < waits[0] <= 50
 
 
+@pytest.mark.beside
 @pytest.mark.skipif(sys.platform != "linux", reason="how a full queue behaves differs")
 def test_a_connection_that_takes_too_long_is_tried_again() -> None:
     told: list[int] = []

@@ -177,6 +177,7 @@ def test_an_error_does_not_show_a_ticket_that_another_thread_has_replaced() -> N
     assert "bad: " in str(caught.value)
 
 
+@pytest.mark.beside
 def test_waiting_for_the_login_of_another_thread_ends_with_the_timeout() -> None:
     asked, go = threading.Event(), threading.Event()
 

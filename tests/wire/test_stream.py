@@ -153,6 +153,7 @@ def test_the_protocols_own_end_is_success(how: str, provide: Provide) -> None:
         assert answered.finish_reason == (None if how == "[DONE] only" else "length")
 
 
+@pytest.mark.beside
 def test_silence_after_the_finish_reason_is_success_too(provide: Provide) -> None:
     answer = lambda c: (c.request(), c.send(*_framed("chunked", delta("a", "stop"))), c.silence())  # noqa: E731
     with RawServer(answer) as server:
@@ -199,6 +200,7 @@ def test_the_last_event_may_lack_its_blank_line(provide: Provide) -> None:
         assert provide(server).create(messages="hi") == "ab"
 
 
+@pytest.mark.beside
 def test_a_read_limit_in_mid_stream_keeps_the_partial_text(provide: Provide) -> None:
     answer = lambda c: (c.request(), c.send(*_framed("chunked", delta("Hel"))), c.silence())  # noqa: E731
     with RawServer(answer) as server:
@@ -208,6 +210,7 @@ def test_a_read_limit_in_mid_stream_keeps_the_partial_text(provide: Provide) -> 
         assert len(server.requests) == 1
 
 
+@pytest.mark.beside
 def test_two_threads_at_the_first_piece_ask_once(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
         connection.request()

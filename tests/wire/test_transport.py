@@ -81,13 +81,6 @@ def test_a_server_without_tls_is_named(answer: Callable[[Connection], Any], limi
         assert diagnose(caught.value, provider)[1] == remedy
 
 
-def test_a_server_without_tls_is_named_where_the_whole_call_ends_first() -> None:
-    with RawServer(lambda c: c.silence()) as server:
-        provider = provider_at(server.url.replace("http:", "https:"), timeout=0.5)
-        with provider, pytest.raises(DeadlineExceededError, match="TLS, write http:// in its address"):
-            provider.create(messages="hi")
-
-
 @pytest.mark.parametrize(
     ("provider", "asked"),
     [

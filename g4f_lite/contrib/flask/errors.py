@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,13 +16,16 @@ from ...errors import (
 )
 from ...http.retry import may_pass
 from .. import replies
+from .log import asked_now, log
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
-SENTENCES = {
+CUT = "cut"  # in the place of a status
+SENTENCES: dict[int | str, str] = {
     404: "There is no such conversation.",
     502: "There is no answer at the moment. Please try again later.",
     503: "The service is not available at the moment. Please try again later.",
     504: "The answer took too long. Please try again.",
+    CUT: "The answer was cut off. Please try again.",  # in the place of 502's, to somebody who has read its beginning
 }
 RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
 
@@ -39,17 +41,21 @@ class Explanation(NamedTuple):
     retry_after: float | None = None
 
 
-def explain(error: BaseException, app: Flask) -> Explanation:
-    """Return what a visitor of an app is told of an error."""
+def explain(error: BaseException, app: Flask, *, begun: bool = False) -> Explanation:
+    """Return what a visitor of an app is told of an error.
+
+    :param begun: whether the visitor has the beginning of the answer
+    """
     status, retry_after = _status(error)
-    return Explanation(status, {**SENTENCES, **(app.config.get(SENTENCES_KEY) or {})}[status], retry_after)
+    key = CUT if begun and status == 502 else status
+    return Explanation(status, {**SENTENCES, **(app.config.get(SENTENCES_KEY) or {})}[key], retry_after)
 
 
 def check_sentences(config: Mapping[str, Any]) -> None:
     """Check the app's own sentences.
 
-    :raises TypeError: if they are not strings by the number of a status
-    :raises ValueError: if there is one for a status that visitors do not get
+    :raises TypeError: if they are not strings by the number of a status, or ``"cut"``
+    :raises ValueError: if there is one for something else, such as a status that visitors do not get
     """
     own = config.get(SENTENCES_KEY) or {}
     if not isinstance(own, Mapping) or not all(isinstance(sentence, str) for sentence in own.values()):
@@ -94,21 +100,9 @@ def error_response(error: BaseException) -> Response:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     status, text, retry_after = explain(error, app)
     if status >= 500:  # what a visitor asked for in vain is in the server's log of requests
-        log(app, error)
+        log(app, error, asked_now())
     response = jsonify(error=text)
     response.status_code = status
     if retry_after is not None:
         response.headers["Retry-After"] = replies.retry_after(retry_after)
     return response
-
-
-def log(app: Flask, error: BaseException) -> None:
-    """Log an error, whose text is for the people who run the app, where they read the app's own errors.
-
-    Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
-    """
-    if may_pass(error):
-        text = re.sub(r":\n\s*", ": ", str(error))  # a chain's has a line for each member
-        app.logger.warning("no answer: %s", "; ".join(map(str.strip, text.splitlines())))
-    else:
-        app.logger.error("no answer: %s", error, exc_info=error)

@@ -8,14 +8,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Response, current_app, request
 
 from ...answers.deltas import Refusal, is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from ..disconnect import disconnect_check
 from ..replies import retry_after, to_json
-from .errors import explain, log
+from .errors import explain
+from .log import log
 from .reader import End, Item, OnDone, Partial, Reader, TypedAnswer
 
 LOOK_SECONDS = 0.25  # between two looks whether the browser is still there
@@ -39,7 +40,7 @@ def stream_answer(
       browser gets the newest only
     - ``done``: the whole answer, ``{"text": …, "finish_reason": …}``, and the value as ``"output"`` if there is one
     - ``failed``: a failure after the headers were sent, ``{"status": …, "error": …}``, as in :func:`error_response`;
-      with 503 the seconds of Retry-After as ``"retry_after"``, too
+      with 503 the seconds of Retry-After as ``"retry_after"``, too; with 502 after a piece, the sentence ``"cut"``
 
     The view's error handlers get a failure before that: up to ``first`` seconds are waited for the answer to begin.
     A browser that goes away is noticed within half a second, and the answer is closed.  An EventSource that connects
@@ -152,7 +153,7 @@ def _events(source: _Source, begun: list[Item], heartbeat: float) -> Iterator[by
             source.reader.close()
             return
         if isinstance(item, End):
-            yield _last_event(item, last, number + 1, source.reader.app)
+            yield _last_event(item, last, number + 1, source.reader)
             return
         if (data := _data(item)) is not None:
             number += 1
@@ -174,11 +175,12 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
     return {"text": text} if isinstance(text, str) and text else None
 
 
-def _last_event(end: End, value: dict[str, Any], number: int, app: Flask) -> bytes:
+def _last_event(end: End, value: dict[str, Any], number: int, reader: Reader) -> bytes:
     if end.error is None:
         return _event("done", {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **value}, number)
-    log(app, end.error)
-    told = explain(end.error, app)
+    begun = number > 1  # the visitor has a piece
+    log(reader.app, end.error, reader.asked, begun=begun)
+    told = explain(end.error, reader.app, begun=begun)
     wait = {} if told.retry_after is None else {"retry_after": int(retry_after(told.retry_after))}
     return _event("failed", {"status": told.status, "error": told.text, **wait}, number)
 

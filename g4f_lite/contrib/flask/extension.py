@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, current_app, has_app_context
@@ -16,6 +17,7 @@ from ...providers.environment import OF_FLASK, PREFIX, VARIABLES, no_setting
 from ...providers.local.base import EngineProvider
 from ...timeout import RETRY, RetryPolicy, Timeout
 from .errors import SENTENCES_KEY, check_sentences
+from .log import log_fallbacks
 
 EXTENSION = "g4f_lite"
 ASK_SECONDS = 25.0  # for an answer that is returned whole: gunicorn's sync worker is killed after 30
@@ -69,6 +71,9 @@ class G4FLite:
         setting, such as a misprint of one, is a warning.  A provider, or one of a list, that is not ready, for instance
         without its key or its weights, is one too, except in debug mode and in tests, and an error at the call.
 
+        A chain of providers that has no ``on_fallback`` gets one that logs, with ``app.logger``, which members were
+        asked and did not answer before the one that does.
+
         :param app: the app, configured
         :raises G4FLiteError: if the configuration names an unknown provider, or a model that cannot be started now
         :raises RuntimeError: if the app has a client already
@@ -81,11 +86,14 @@ class G4FLite:
             raise RuntimeError("this app has a G4FLite already; for another provider, pass provider= to a call")
         check_sentences(app.config)
         _warn_of_useless_settings(app.config)
+        if self._given is None:
+            _warn_of_useless_key(app.config)
         client = _client_of(app.config) if self._given is None else self._given
         if app.config.get("G4F_LITE_START"):
             _start(client.provider)
         elif not (app.debug or app.testing) and (problem := _problem(client, app.config)):
             warn(problem)
+        log_fallbacks(app, _providers_of(client, app.config))
         app.extensions[EXTENSION] = client
         self._clients.append(client)
 
@@ -118,6 +126,14 @@ def _client_of(config: Mapping[str, Any]) -> Client:
     if _has_policy([settings.get("provider"), *(settings.get("models") or {}).values()]):
         return client
     return client.with_options(retry=RetryPolicy(max_retry_after=RETRY_AFTER_SECONDS))
+
+
+def _providers_of(client: Client, config: Mapping[str, Any]) -> list[Any]:
+    """Return the providers that calls of the app use, as far as there are any now."""
+    found = list((config.get("G4F_LITE_MODELS") or {}).values())
+    with suppress(G4FLiteError, ValueError):  # which the call raises
+        found.append(client.provider)
+    return found
 
 
 def _has_policy(provider: Any) -> bool:
@@ -153,6 +169,13 @@ def _warn_of_useless_settings(config: Mapping[str, Any]) -> None:
     for key in OF_FLASK:
         if os.environ.get(key) and config.get(key) is None:
             warn(f"{key} in the environment has no effect; set it in {place}")
+
+
+def _warn_of_useless_key(config: Mapping[str, Any]) -> None:
+    """Warn of a key in the environment without its server, unless the app may have given it to a provider itself."""
+    has_key = os.environ.get("G4F_LITE_API_KEY") and config.get("G4F_LITE_API_KEY") is None
+    if has_key and not os.environ.get("G4F_LITE_BASE_URL") and isinstance(config.get("G4F_LITE_PROVIDER") or "", str):
+        warn("G4F_LITE_API_KEY in the environment has no effect; it is for the server of G4F_LITE_BASE_URL there")
 
 
 def _start(provider: BaseProvider) -> None:

@@ -14,6 +14,7 @@ from ...answers.answer import Answer
 from ...answers.deltas import Delta
 from ...answers.stream import AnswerStream
 from ...errors import ResponseFormatError
+from .log import asked_now
 
 OnDone = Callable[[Answer, "BaseException | None"], object]
 END_SECONDS = 5.0  # that a request waits for a thread whose answer was closed
@@ -54,11 +55,13 @@ class Reader:
     :param stream: the answer
     :param app: the app, in whose context the answer is read and ``on_done`` called
     :param on_done: called once with the answer and None, or with what came of it and the error
+    :ivar asked: the method and path of the request
     """
 
     def __init__(self, stream: AnswerStream | TypedAnswer, app: Flask, on_done: OnDone | None) -> None:
         self._stream = stream
         self.app = app
+        self.asked = asked_now()
         self._on_done = on_done
         # Without a limit: a slow browser must not hold up the answer, which is read as far as it is kept.
         self._arrived: deque[Item] = deque()

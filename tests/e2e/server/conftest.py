@@ -20,6 +20,13 @@ from ..command import SECONDS, WITHOUT_WAITS, read_past, start
 
 Serve = Callable[..., "Served"]
 
+# The server, but that it looks more often whether its clients are still there.
+ATTENTIVE = f"""
+from g4f_lite.contrib.server import streams
+streams.CHECK_SECONDS = 0.02
+{WITHOUT_WAITS}
+"""
+
 
 class Served:
     """A server while it runs: its address, and what it wrote to standard error."""
@@ -59,7 +66,7 @@ class Served:
 @contextmanager
 def served(*arguments: str, **environment: str) -> Iterator[Served]:
     """Run the server on a free port; it does not wait before it asks the service again."""
-    with start("serve", "--port", "0", *arguments, code=WITHOUT_WAITS, **environment) as child:
+    with start("serve", "--port", "0", *arguments, code=ATTENTIVE, **environment) as child:
         try:
             server = Served(child)
             with server.clients:

@@ -185,6 +185,7 @@ def test_end_without_the_end_marker(
     assert emulator.connections == 1
 
 
+@pytest.mark.beside
 def test_stall_before_the_headers_ends_when_the_client_leaves(emulator: Emulator) -> None:
     emulator.fail("stall")
     client = HTTPConnection(emulator.url.removeprefix("http://"), timeout=0.15)

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import re
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
-PACKAGE = Path(__file__).parents[2] / "g4f_lite"
+from .sources import sources
+
 SECOND_FIELD = re.compile(r"\S.*\s:(?:param|raises|returns|ivar)\b[^`]*:")
 
 
-def _blocks(node: ast.AST) -> Iterator[ast.AST]:
-    """Give a module and all of its statements; their expressions, which are most of it, have no docstrings."""
-    yield node
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
-            yield from _blocks(child)
-
-
-@functools.cache
 def docstrings() -> list[tuple[str, str]]:
     """Give each docstring with its file."""
-    return [
-        (path.relative_to(PACKAGE).as_posix(), text)
-        for path in sorted(PACKAGE.rglob("*.py"))
-        for node in _blocks(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node))
-    ]
+    return [(name, text) for name, source in sources().items() for text in source.docstrings]
 
 
 def has_unannounced_code(text: str) -> bool:

@@ -1,0 +1,91 @@
+"""What the log of a Flask app says of an answer that another provider of a chain gives."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import flask
+import pytest
+
+from g4f_lite import AuthenticationError, Fallback, OpenAICompatible, RateLimitError, TransportError
+from g4f_lite.contrib.flask import G4FLite, error_response, stream_answer
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
+from g4f_lite.testing import Scripted
+
+DOWN = TransportError("could not connect")
+
+
+def make_app(provider: Any, **config: Any) -> flask.Flask:
+    app = flask.Flask("app")
+    app.config.update({"TESTING": True, "G4F_LITE_PROVIDER": provider, **config})
+    chat = G4FLite(app)
+    app.add_url_rule("/", view_func=lambda: str(chat.client.ask("Hello", model=flask.request.args.get("model"))))
+    app.add_url_rule("/stream", "stream", lambda: stream_answer(chat.client.stream("Hello")))
+    app.add_url_rule("/late", "late", lambda: flask.Response(map(str, chat.client.stream("Hello"))))
+    return app
+
+
+@pytest.mark.parametrize("path", ["/", "/stream", "/late"])
+def test_an_answer_of_another_member_is_a_line_of_the_log(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    app = make_app([Scripted(DOWN), "echo"])
+    assert b"Hello" in app.test_client().get(path).data
+    (record,) = caplog.records
+    line = "g4f_lite: Echo answers, after no answer from Scripted: could not connect"
+    assert (record.name, record.levelname, record.getMessage()) == ("app", "WARNING", line)
+
+
+def test_a_member_that_is_skipped_is_no_line_for_each_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor is one without its key, which the app was warned of when it started."""
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    members = Scripted(*[DOWN] * FAILURES_TO_OPEN), "groq", Scripted(*["It is."] * (FAILURES_TO_OPEN + 2))
+    browser = make_app(Fallback(members, clock=lambda: 1000.0)).test_client()
+    for _ in range(FAILURES_TO_OPEN + 2):
+        assert browser.get("/").data == b"It is."
+    assert len(caplog.records) == FAILURES_TO_OPEN
+
+
+def test_the_chains_in_a_chain_and_those_of_models_are_logged_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    inner = Fallback([Scripted(AuthenticationError("no such key", status=401)), Scripted(DOWN)])
+    outer = Fallback([inner, Scripted("outer")])
+    of_model = Fallback([Fallback([Scripted(RateLimitError("slow down")), Scripted("inner")])])
+    browser = make_app(outer, G4F_LITE_MODELS={"large": of_model}).test_client()
+    assert (browser.get("/").data, browser.get("/?model=large").data) == (b"outer", b"inner")
+    of_outer = "Fallback, prompt: no provider answered: Scripted: no such key; Scripted: could not connect"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"g4f_lite: Scripted answers, after no answer from {of_outer}",
+        "g4f_lite: Scripted answers, after no answer from Scripted: slow down",
+    ]
+
+
+def test_the_apps_own_on_fallback_stays(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Any] = []
+    chain = Fallback([Scripted(DOWN), Scripted("It is.")], on_fallback=lambda *arguments: told.append(arguments))
+    make_app(chain).test_client().get("/")
+    assert (told, caplog.records) == ([([DOWN], "Scripted")], [])
+
+
+def test_a_chain_that_is_logged_can_be_pickled() -> None:
+    chain = Fallback([OpenAICompatible("http://127.0.0.1:1/v1"), OpenAICompatible("http://127.0.0.1:2/v1")])
+    make_app(chain)
+    assert pickle.loads(pickle.dumps(chain)).on_fallback is not None
+
+
+def test_a_path_cannot_write_lines_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = make_app(Scripted(DOWN))
+    app.register_error_handler(TransportError, error_response)
+    app.add_url_rule("/<name>", "any", lambda name: str(app.extensions["g4f_lite"].ask(name)))
+    app.test_client().get("/a%0AERROR")
+    assert caplog.messages == ["g4f_lite: no answer to GET /a%0AERROR: Scripted, stream: could not connect"]
+
+
+def test_an_answer_that_was_cut_is_told_from_none(caplog: pytest.LogCaptureFixture) -> None:
+    browser = make_app(Scripted(["It ", DOWN], DOWN)).test_client()
+    assert b"event: failed" in browser.get("/stream").data
+    with pytest.raises(TransportError):
+        browser.get("/stream")
+    (record,) = caplog.records
+    line = "g4f_lite: incomplete answer to GET /stream: Scripted, stream: could not connect"
+    assert record.getMessage().startswith(line)
