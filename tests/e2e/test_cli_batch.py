@@ -108,7 +108,7 @@ def test_rows_that_failed_can_be_asked_again(emulator: Emulator, here: list[str]
     failed, out = tmp_path / "failed.csv", tmp_path / "out.csv"
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), "--failed", str(failed), *options)
     assert done.returncode == 1
-    assert failed.read_text(encoding="utf-8").startswith("id,text,error\n2,b,")
+    assert failed.read_text(encoding="utf-8").startswith("id,text,call_error\n2,b,")
     assert (tmp_path / "out.csv.store").exists()
     assert call("batch", str(failed), "-o", str(tmp_path / "more.csv"), *options).returncode == 0
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), *options)
@@ -177,6 +177,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ),
         ("in.csv", "text,text\nx,y\n", ["--prompt", "{text}"], "line 1: two columns are called 'text'; rename one"),
         ("in.csv", "text,answer\nx,y\n", ["--prompt", "{text}"], "a column is called 'answer'"),
+        ("in.csv", "text,error\nx,y\n", ["--prompt", "{text}"], "a column is called 'error'"),
         (
             "in.csv",
             "text\nx\n",
