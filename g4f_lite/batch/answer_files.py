@@ -15,6 +15,8 @@ from .result import Result
 
 # The columns that a table has beside those of the input; JSON lines have these facts too, and more.
 _ADDED = ("answer", "error", "finish_reason", "refusal", "prompt_tokens", "completion_tokens")
+# The column of failures that says why; the file may be an input, whose own columns are called as people call theirs.
+_EARLIER_ERROR = "call_error"
 
 
 class Writer:
@@ -76,11 +78,11 @@ class Writer:
         elif self._kind == "jsonl":
             self.file.write(json.dumps({**row.values, **error}, ensure_ascii=False) + "\n")
         else:
-            self.file.write(" ".join(str(row.values["prompt"]).split()) + "\n")
+            self.file.write(f"{row.values['prompt']}\n")  # a line, as it was read
 
     @staticmethod
     def _error(row: Row, error: str) -> dict[str, str]:
-        return {"error": error} if row.custom_id is None else {}
+        return {_EARLIER_ERROR: error} if row.custom_id is None else {}
 
     def _columns(self, result: Result[Any]) -> dict[str, Any]:
         usage = result.usage
@@ -110,7 +112,7 @@ def check_names(rows: Sequence[Row], fields: Sequence[str]) -> None:
     :param fields: fields of the answers that become columns
     :raises ValueError: if the input has such a column, or a field is called as a column that is added anyway
     """
-    names = {*_ADDED, *fields} - {"error"}  # which rows have that failed before
+    names = {*_ADDED, *fields}
     taken = next((name for row in rows for name in row.values if name in names), None)
     if taken is not None:
         raise ValueError(f"a column is called {taken!r}, as one of the answers would be; rename it")

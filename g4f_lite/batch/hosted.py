@@ -41,6 +41,7 @@ _PASSING = (TransportError, DeadlineExceededError, ResponseStatusError, Response
 _PATIENCE = 10
 _NAP_SECONDS = 1.0
 _DOWNLOADS = 2  # of a file with fewer lines than the service has counted, which may have been cut
+_LOOKS = 3  # at a batch that is over, until it names the file of its answers
 _FILE_IS_GONE = (400, 404)  # statuses that may say so
 _REASONS = {
     "failed": "the service refused the batch, and does not say why",
@@ -103,6 +104,7 @@ class HostedBatch(BatchResults[T]):
         self._file_of = {index: number for number, file in enumerate(self._files) for index in file.indexes}
         self._state = State(path, [file.digest for file in self._files])
         self._known_before = {number for number, part in enumerate(self._state.parts) if part.is_fetched}
+        self._looks = [0] * len(self._files)  # of this object, at what is over
         self._live: set[int] = set()  # prompts that are sent one by one
         self._working = threading.RLock()
         self._store = plan.store = AnswerStore(f"{path}.store")
@@ -294,10 +296,14 @@ class HostedBatch(BatchResults[T]):
         """Ask the service how the batch is, and fetch the results of what has ended."""
         with self._working:
             for number, (file, part) in enumerate(zip(self._files, self._state.parts, strict=True)):
-                if part.batch_id and not part.is_over:
+                if part.is_fetched:
+                    continue
+                if part.batch_id and (not part.is_over or part.lacks_file):
                     part.take(file.api.get(part.batch_id))
-                if part.is_over and not part.is_fetched:
-                    self._fetch(number, file, part)
+                if part.is_over:
+                    self._looks[number] += 1
+                    if not part.lacks_file or self._looks[number] >= _LOOKS:
+                        self._fetch(number, file, part)
 
     def _fetch(self, number: int, file: RequestFile, part: Part) -> None:
         """Fetch the results of a part: answers into the store, and the lines of failures into the state."""

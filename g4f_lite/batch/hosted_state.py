@@ -53,6 +53,11 @@ class Part:
         """Whether the service does nothing more for it."""
         return self.status in OVER
 
+    @property
+    def lacks_file(self) -> bool:
+        """Whether the service has answers, but has not named their file."""
+        return self.completed > 0 and self.output_file_id is None
+
     def take(self, batch: Mapping[str, Any]) -> None:
         """Take over what the service says about the batch, in few words."""
         self.batch_id = str(batch["id"])

@@ -171,17 +171,31 @@ class Run:
     def _dispatch(self) -> None:
         """Hand as many prompts to the workers as may be in progress; the lock is held."""
         while self._waiting and not self._is_halted() and len(self._running) < self._workers.number:
+            if len(self._threads) <= len(self._running) and not self._start_thread():
+                return  # one of the others takes the next prompts
             size = min(self._bundle, len(self._waiting))
             if self._is_read:  # near the end smaller ones, so that all workers end together
                 size = min(size, math.ceil(len(self._waiting) / self._workers.number))
             bundle = Bundle([self._waiting.popleft() for _ in range(size)])
             self._running.add(bundle)
-            if len(self._threads) < len(self._running):
-                name = f"g4f_lite batch {len(self._threads) + 1}"
-                thread = threading.Thread(target=self._work, args=(self._context.copy(),), name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
             self._inbox.put(bundle)
+
+    def _start_thread(self) -> bool:
+        """Start another thread; False if the system refuses it.  The lock is held.
+
+        :raises RuntimeError: if it refuses the first one
+        """
+        name = f"g4f_lite batch {len(self._threads) + 1}"
+        thread = threading.Thread(target=self._work, args=(self._context.copy(),), name=name, daemon=True)
+        self._threads.append(thread)
+        try:
+            thread.start()
+        except RuntimeError:  # as Python says that a process or container has as many as it may have
+            self._threads.remove(thread)
+            if not self._threads:
+                raise
+            return False
+        return True
 
     def _work(self, context: contextvars.Context) -> None:
         while (bundle := self._inbox.get()) is not None:

@@ -248,14 +248,13 @@ class BatchRun:
         return [f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}", *earlier]
 
     def _cost(self) -> float | None:
-        """Return what the calls cost in US dollars; None if that is not known, as that of a hosted batch is not."""
-        usage = self.results.usage
-        if self.price is not None:
-            return self.price.cost(usage.prompt_tokens, usage.completion_tokens)
-        if isinstance(self.results, HostedBatch):
-            return None
+        """Return what the calls cost in US dollars; None if that is not known."""
+        if isinstance(self.results, HostedBatch):  # whose calls have no known price in client.usage
+            usage = self.results.usage
+            return None if self.price is None else self.price.cost(usage.prompt_tokens, usage.completion_tokens)
         with suppress(MissingDependencyError):
-            return self.client.usage.cost
+            # With a given price, a call without tokens, as one that Ctrl-C ends, does not hide what others cost.
+            return self.client.usage.cost if self.price is None else self.client.usage.known_cost
         return None
 
 

@@ -9,6 +9,9 @@ import click
 from ..batch.summary import counted, dollars
 from ..client.usage import ClientUsage
 from ..errors import MissingDependencyError
+from ..providers.base import BaseProvider
+from ..providers.fallback import Fallback
+from ..providers.local.base import EngineProvider
 from ..providers.price import Price
 from .failure import Misuse
 
@@ -31,6 +34,22 @@ price_option = click.option(
     callback=_price_of,
     help="Dollars per million tokens of prompts and of answers, such as 0.15,0.60.",
 )
+
+
+def set_price(provider: BaseProvider, price: Price | None) -> None:
+    """Set what the tokens of a provider cost, or of all members of a chain that are not free; the embedded model is.
+
+    :param price: the price; None leaves what is known
+    """
+    if price is None:
+        return
+    members = provider.providers if isinstance(provider, Fallback) else [provider]
+    for one in members:
+        is_kept = isinstance(provider, Fallback) and one.priced_at == ""  # as that of Ollama on this machine
+        if not is_kept and not isinstance(one, EngineProvider):
+            one.priced_at = price
+    if isinstance(provider, Fallback):  # whose estimate is that of its first member
+        provider.priced_at = members[0].priced_at
 
 
 def cost_of(usage: ClientUsage) -> float | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from g4f_lite import Local
+from g4f_lite.answers.deltas import Finish, Usage
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.cli import batch_report
 from g4f_lite.emulator import Emulator
@@ -106,7 +108,7 @@ def test_rows_that_failed_can_be_asked_again(emulator: Emulator, here: list[str]
     failed, out = tmp_path / "failed.csv", tmp_path / "out.csv"
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), "--failed", str(failed), *options)
     assert done.returncode == 1
-    assert failed.read_text(encoding="utf-8").startswith("id,text,error\n2,b,")
+    assert failed.read_text(encoding="utf-8").startswith("id,text,call_error\n2,b,")
     assert (tmp_path / "out.csv.store").exists()
     assert call("batch", str(failed), "-o", str(tmp_path / "more.csv"), *options).returncode == 0
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(out), *options)
@@ -175,6 +177,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ),
         ("in.csv", "text,text\nx,y\n", ["--prompt", "{text}"], "line 1: two columns are called 'text'; rename one"),
         ("in.csv", "text,answer\nx,y\n", ["--prompt", "{text}"], "a column is called 'answer'"),
+        ("in.csv", "text,error\nx,y\n", ["--prompt", "{text}"], "a column is called 'error'"),
         (
             "in.csv",
             "text\nx\n",
@@ -348,6 +351,23 @@ def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str]
     assert f"; {told}; kept in " in call(*command).stdout
     without_output = [*command[:2], *command[4:]]
     assert call(*without_output).stderr == f"Note: 1 answered, 0 failed; {told}\n"
+
+
+def test_the_embedded_model_is_free_at_any_price(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "--max-tokens", "4", "--price", "1000000,0", "--workers", "1"]
+    chain = ["-p", f"{here[1]}:echo", "-p", "local"]
+    assert call(*command, "-p", "local", "--estimate").stdout.endswith(": costs nothing\n")
+    assert call(*command, *chain, "--estimate").stdout.endswith("; about $4.00\n")
+    monkeypatch.setattr(Local, "check", lambda provider, prompt: None)
+    monkeypatch.setattr(Local, "check_ready", lambda provider: None)
+    deltas = "Hi", Usage(700, 7, 707), Finish("stop")
+    monkeypatch.setattr(Local, "begin", lambda provider, prompt: (delta for delta in deltas))
+    emulator.fail("status", nth=2, status=400)
+    done = call(*command, *chain)
+    assert "; 702 tokens of prompts and 9 of answers, about $2.00\n" in done.stderr
 
 
 def test_the_progress_is_told_now_and_then_in_a_log(

@@ -193,8 +193,18 @@ def test_the_rows_that_failed_take_the_place_of_the_input_at_the_end(
     ]
     again = [*command, *failed, "-o", str(table.with_name("again.csv"))]
     assert call(*again).returncode == 0
-    assert table.read_text(encoding="utf-8").split() == ["id,text,error"]
+    assert table.read_text(encoding="utf-8").split() == ["id,text,call_error"]
     assert call(*again).stderr == f"Note: {table} has no prompts; nothing is sent, and no file is written\n"
+
+
+def test_lines_that_failed_are_as_they_were(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_bytes(b"if x:    return  1\r\n\tindented\there \x0b\rlast")
+    emulator.fail("status", status=400, times=None)
+    command = ["batch", str(source), "-o", str(tmp_path / "out.jsonl")]
+    for _ in range(2):  # the second time, it reads what it has written
+        assert call(*command, "--failed", str(source), *here).returncode == 1
+        assert source.read_bytes() == b"if x:    return  1\n\tindented\there \x0b\nlast\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only an administrator makes symbolic links there")

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from g4f_lite import Local
 from g4f_lite.cli.options import note_fallback, note_waits
+from g4f_lite.cli.spending import set_price
 from g4f_lite.emulator import Emulator
 from g4f_lite.errors import RateLimitError, TransportError
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.providers import turns
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
+from g4f_lite.providers.price import Price
+from g4f_lite.testing import Scripted
 
 from .command import asked, assert_refused, call
 
@@ -160,3 +164,16 @@ def test_models_fails_if_no_member_of_a_chain_answers() -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("Error: bootstrap: no provider listed its models: Groq: G4F_LITE_OFFLINE=1 ")
     assert "; Ollama, bootstrap: could not connect to http://127.0.0.1:9: " in done.stderr
+
+
+def test_a_price_is_that_of_all_members_that_are_not_free() -> None:
+    server, ollama = (
+        OpenAICompatible("http://127.0.0.1:9/v1"),
+        OpenAICompatible.preset("ollama", base_url="http://127.0.0.1:9/v1"),
+    )
+    chain, price = Fallback([server, Local(), ollama, Scripted()]), Price(1, 2)
+    set_price(chain, price)
+    assert [one.priced_at for one in (chain, *chain.providers)] == [price, price, "", "", price]
+    for alone, priced_at in ((ollama, price), (Local(), "")):
+        set_price(alone, price)
+        assert alone.priced_at == priced_at

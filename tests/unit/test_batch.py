@@ -51,6 +51,32 @@ def test_results_are_in_the_order_of_the_prompts(client: Client) -> None:
     assert results[-1].text == "PROMPT 99"
 
 
+def test_a_batch_goes_on_with_the_threads_that_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, most = threading.Thread.start, 0
+    started: list[threading.Thread] = []
+    is_refused = threading.Event()
+
+    class Patient(Shout):
+        def begin(self, prompt: Prompt) -> Iterator[Any]:
+            assert is_refused.wait(10)
+            yield from super().begin(prompt)
+
+    def start_few(thread: threading.Thread) -> None:
+        if len(started) == most:
+            is_refused.set()
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_few)
+    results = Client(Patient()).map(numbered(20))
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        results.texts()
+    is_refused.clear()
+    most = 2
+    assert results.texts() == [text.upper() for text in numbered(20)]
+
+
 def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shout) -> None:
     results = client.map(numbered(3))
     assert shout.asked == []

@@ -201,6 +201,23 @@ def test_waiting_survives_what_passes(client: Client, emulator: Emulator, path: 
     assert Counter(request.status for request in emulator.requests)[503] == 5 + 10
 
 
+@pytest.mark.parametrize(("late", "programs"), [(1, 1), (2, 1), (4, 2)])
+def test_a_file_of_answers_that_is_named_late_is_waited_for(
+    client: Client, emulator: Emulator, path: Path, monkeypatch: pytest.MonkeyPatch, late: int, programs: int
+) -> None:
+    get, unnamed = batches.BatchAPI.get, [None] * late
+
+    def get_late(api: batches.BatchAPI, batch_id: str) -> dict[str, Any]:
+        batch = get(api, batch_id)
+        return {**batch, "output_file_id": unnamed.pop()} if unnamed else batch
+
+    monkeypatch.setattr(batches.BatchAPI, "get", get_late)
+    for _ in range(1, programs):
+        assert batch_of(client, path).texts() == [None] * 4  # after a few looks the program gets what there is
+    assert batch_of(client, path).texts() == PROMPTS
+    assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 1}
+
+
 def test_threads_that_submit_at_once_create_one_batch(client: Client, emulator: Emulator, path: Path) -> None:
     several = [batch_of(client, path) for _ in range(4)]
     with ThreadPoolExecutor(4) as executor:

@@ -28,7 +28,7 @@ from ..failure import Misuse, checking_arguments
 from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
-from ..spending import price_option
+from ..spending import price_option, set_price
 from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
@@ -178,6 +178,7 @@ def command(
         provider = provider_options.choose(engine, **settings)
         if isinstance(provider, Fallback):
             provider.on_fallback = fallbacks.add
+        set_price(provider, price)
         client = Client(provider)
         with checking_arguments():
             if hosted is None:
@@ -205,7 +206,7 @@ def command(
 
     with client:
         if estimate:
-            _tell_estimate(results, files, price, 0 if is_new or hosted else unused())
+            _tell_estimate(results, files, 0 if is_new or hosted else unused())
             return
         results.check()
         if provider_options.is_default and client.provider.name == "Local":
@@ -228,16 +229,13 @@ def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
             options.choose(engine)
 
 
-def _tell_estimate(results: BatchResults[Any], files: BatchFiles, price: Price | None, unused: int) -> None:
+def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int) -> None:
     """Print what would be sent.
 
     :param unused: how many answers in the store are to other questions than those of the file
     """
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
-    if price is not None:
-        cost = price.cost(estimate.prompt_tokens, estimate.completion_tokens or 0)
-        estimate = estimate._replace(cost=cost)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
     click.echo(in_options(estimate.in_words(failed, files.skipped)))
 

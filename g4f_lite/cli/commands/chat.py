@@ -14,7 +14,6 @@ from ...client.routing import RoutedProvider, Router
 from ...client.usage import ClientUsage
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
-from ...providers.local.base import EngineProvider
 from ...providers.price import Price
 from ..answer_format import format_check
 from ..call_options import call_options
@@ -29,7 +28,7 @@ from ..output import errors_in_json, require_output, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
 from ..repair import add_up, send_checked
 from ..show import note_if_cut, show
-from ..spending import cost_of, price_option, told_usage
+from ..spending import cost_of, price_option, set_price, told_usage
 from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
 
@@ -185,13 +184,10 @@ def command(
 def _made(options: ProviderOptions, engine: EngineOptions, price: Price | None) -> BaseProvider:
     """Return the provider that the options choose; what a chain of several skips, and what they wait for, is told.
 
-    :param price: what its tokens cost, but not those of the embedded model; None for what is known
+    :param price: what its tokens cost; None for what is known
     """
     provider = options.choose(engine)
-    if price is not None:
-        for one in getattr(provider, "providers", [provider]):
-            if isinstance(one, Provider) and not isinstance(one, EngineProvider):
-                one.priced_at = price
+    set_price(provider, price)
     note_waits(provider)
     if isinstance(provider, Fallback):
         provider.on_fallback = note_fallback
