@@ -11,7 +11,7 @@ from typing import Any
 
 from ..answers.deltas import Usage
 from ..errors import MissingDependencyError
-from ..providers.price import ModelPrices, Price, PricedAt, price_of_model
+from ..providers.price import ModelPrices, Price, PricedAt
 
 # Further counts of OpenAI's API, which have prices of their own.
 _FURTHER = {
@@ -43,7 +43,8 @@ def price_of(priced_at: PricedAt, model: str, usage: Usage, service_tier: str | 
     :param model: the model that answered
     :raises MissingDependencyError: if the package with the list is needed and missing
     """
-    priced_at = price_of_model(priced_at, model)
+    if isinstance(priced_at, ModelPrices):
+        priced_at = priced_at.of_model(model)
     if priced_at == "":
         return Decimal(0)
     if isinstance(priced_at, Price):

@@ -48,13 +48,13 @@ class CallUsage(NamedTuple):
     @classmethod
     def of(cls, stream: AnswerStream) -> CallUsage:
         """Return what the call of an answer that has ended took."""
-        from ..providers.price import price_of_model  # which a call needs, and an import does not
-
         identity, error, usage, source = stream.identity, stream.error, stream.usage, stream.source
         model = (identity.model if identity else None) or stream.model or ""
         tier = str(identity.extra.get("service_tier", "default"))[:NAME_CHARACTERS] if identity else None
         retries = _retries_of(error) if error is not None else (getattr(source, "attempts", None) or 1) - 1
-        priced_at = price_of_model(getattr(source, "priced_at", None), stream.model)
+        priced_at: PricedAt = getattr(source, "priced_at", None)
+        if isinstance(priced_at, dict):
+            priced_at = priced_at.of_model(stream.model)
         return cls(model, priced_at, usage, error is not None, retries, stream.cached, tier).shortened()
 
     def shortened(self) -> CallUsage:

@@ -44,6 +44,10 @@ class Price(NamedTuple):
 class ModelPrices(dict[str, Price]):
     """What a million tokens of each model cost in US dollars; a model that is not in it has no known price."""
 
+    def of_model(self, model: str | None) -> Price | ModelPrices:
+        """Return the price of a model; all of them if it is none of them."""
+        return self if model is None else self.get(model, self)
+
 
 #: The caller's price, or the URL whose prices count; "" where nothing costs anything, None for unknown prices.
 PricedAt = str | Price | ModelPrices | None
@@ -58,8 +62,3 @@ def check_price(price: Any) -> Price | ModelPrices:
     if isinstance(price, Mapping):
         return ModelPrices({str(model): Price.of(pair) for model, pair in price.items()})
     return Price.of(price)
-
-
-def price_of_model(priced_at: PricedAt, model: str | None) -> PricedAt:
-    """Return the price of a model, if prices are given by model and it is one of them."""
-    return priced_at.get(model, priced_at) if isinstance(priced_at, ModelPrices) and model else priced_at

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -288,3 +290,9 @@ def test_a_command_tells_the_cost_that_is_known() -> None:
     for model, priced_at in (("dear", Price(1, 2)), ("unknown", None)):
         usage.add(CallUsage(model, priced_at, Usage(1_000_000, 0), False, 0, False, None))
     assert told_usage(usage).endswith("; about $1.00, without 1 call whose price is not known")
+
+
+def test_a_program_may_end_before_an_answer() -> None:
+    code = "import g4f_lite, g4f_lite.testing as t; s = g4f_lite.Client(t.Scripted('one two')).stream('x'); next(s)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
