@@ -126,6 +126,13 @@ def test_a_client_of_ones_own_keeps_its_settings() -> None:
         G4FLite(flask.Blueprint("chat", "chat"))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("own", "whole", "streamed"), [(Timeout(read=4), 4, 4), (None, 25, 120)])
+def test_the_shorter_limits_of_a_provider_object_hold(own: Any, whole: int, streamed: int) -> None:
+    router = G4FLite(make_app(G4F_LITE_PROVIDER=Local(timeout=own))).client._router
+    limits = [(each.read, each.total) for each in (router.ask_timeout, router.timeout)]
+    assert limits == [(whole, 25), (streamed, 120)]
+
+
 @pytest.mark.parametrize(
     ("config", "environment", "whole", "streamed"),
     [

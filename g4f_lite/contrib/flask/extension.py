@@ -118,10 +118,11 @@ def _client_of(config: Mapping[str, Any]) -> Client:
     settings = {name: config[key] for name, key in _SETTINGS.items() if config.get(key) is not None}
     usual = not os.environ.get("G4F_LITE_TIMEOUT")  # which bounds every call that has no other timeout
     streamed = os.environ.get("G4F_LITE_STREAM_TIMEOUT") or (STREAM_SECONDS if usual else None)
+    own = getattr(settings.get("provider"), "timeout", None)
     client = Client(
         **settings,
-        timeout=_limit(config, "G4F_LITE_STREAM_TIMEOUT", streamed),
-        ask_timeout=_limit(config, "G4F_LITE_TIMEOUT", ASK_SECONDS if usual else None),
+        timeout=_within(own, _limit(config, "G4F_LITE_STREAM_TIMEOUT", streamed)),
+        ask_timeout=_within(own, _limit(config, "G4F_LITE_TIMEOUT", ASK_SECONDS if usual else None)),
     )
     if _has_policy([settings.get("provider"), *(settings.get("models") or {}).values()]):
         return client
@@ -154,6 +155,12 @@ def _limit(config: Mapping[str, Any], key: str, usual: float | str | None) -> Ti
         return None if value is None else Timeout.of(float(value) if isinstance(value, str) else value)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{key} must be seconds, such as 30, not {value!r:.80}") from error
+
+
+def _within(own: Any, limit: Timeout | None) -> Timeout | None:
+    """Return a timeout of the app, and of it what is not longer than the timeout that a provider object was given."""
+    is_given = isinstance(own, Timeout) and own != Timeout.of(None, Timeout.of_environment())
+    return own.within(limit) if is_given and limit is not None else limit
 
 
 def _warn_of_useless_settings(config: Mapping[str, Any]) -> None:
