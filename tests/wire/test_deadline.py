@@ -98,7 +98,6 @@ def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str,
         yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
 
 
-@pytest.mark.beside
 def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
         connection.request()
@@ -106,9 +105,9 @@ def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> 
         _slow("headers", "drip")(connection)
 
     with RawServer(answer) as server:
-        provider = provide(server, timeout=LIMITS)
-        provider.create(messages="hi")
-        _fails_in_time(lambda: provider.create(messages="hi"))
+        provider = provide(server, timeout=Timeout(connect=9, read=9, total=0.4))
+        provider.create(messages="hi", timeout=LATEST)
+        _fails_in_time(lambda: provider.create(messages="hi"), total=0.4)
         assert server.connections == 1
 
 
