@@ -19,6 +19,7 @@ from ..errors import (
     DeadlineExceededError,
     EmptyResponseError,
     G4FLiteError,
+    ModelNotSupportedError,
     ProviderError,
 )
 from ..prompt import Prompt
@@ -183,7 +184,7 @@ class ChainCall(CheckedSource):
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
 
     def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
-        """Tell the program which members failed before the one that answers, or at least which keys were rejected."""
+        """Tell the program which members failed before the one that answers, or at least what is wrong with them."""
         if self._chain.on_fallback is not None:
             try:
                 self._chain.on_fallback(errors, answering)
@@ -193,6 +194,8 @@ class ChainCall(CheckedSource):
         for error in errors:
             if isinstance(error, AuthenticationError) and error.status is not None:
                 warn(f"another provider answers, as this one rejected its key: {error}")
+            elif isinstance(error, ModelNotSupportedError) and not self._prompt.model:  # but its own
+                warn(f"another provider answers, as this one lacks its model: {error}")
 
     def _telling_model(self, position: int) -> str | None:
         """Return the model of a member whose name others have too, if the prompt names none for all of them."""

@@ -90,6 +90,7 @@ class Fallback(BaseProvider):
         self.on_fallback = _check_on_fallback(on_fallback)
         self._clock = clock
         self._members = members_of(self.providers, clock)
+        self.priced_at = "" if all(one.priced_at == "" for one in self.providers) else None
         self.warns_of_model = True  # of members without that of a call: once, and not where strangers name it
 
     @property

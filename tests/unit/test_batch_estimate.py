@@ -117,3 +117,8 @@ def test_a_hosted_batch_counts_the_schema_too(tmp_path: Any) -> None:
     provider = OpenAICompatible("http://127.0.0.1:9/v1", model="m")
     batch = Client(provider).batch(["a" * 8], output=Review, path=tmp_path / "run.json")
     assert 60 <= batch.estimate().largest <= 130
+
+
+def test_a_chain_of_what_costs_nothing_costs_nothing() -> None:
+    assert Client(["ollama:qwen3", "local"]).map(["one"]).estimate().cost == 0
+    assert Client(["ollama:qwen3", OpenAICompatible("http://server.test/v1")]).map(["one"]).estimate().cost is None

@@ -120,20 +120,21 @@ def test_a_program_is_told_who_failed_before_another_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "warned"),
+    ("error", "told"),
     [
-        (AuthenticationError("no such key", status=401), True),
-        (AuthenticationError("no key: set GROQ_API_KEY"), False),  # a member that is there for those who have one
-        (TransportError("no network"), False),
+        (AuthenticationError("no such key", status=401), "rejected its key: Scripted: no such key"),
+        (AuthenticationError("no key: set GROQ_API_KEY"), None),  # a member that is there for those who have one
+        (ModelNotSupportedError("no such model"), "lacks its model: Scripted: no such model"),
+        (TransportError("no network"), None),
     ],
 )
-def test_a_key_that_a_member_rejects_is_a_warning(error: G4FLiteError, warned: bool) -> None:
+def test_what_is_wrong_with_a_member_is_a_warning(error: G4FLiteError, told: str | None) -> None:
     chain = Fallback([Scripted(error), Scripted("two")])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert chain.ask("Hello") == "two"
-    told = ["another provider answers, as this one rejected its key: Scripted: no such key"] if warned else []
-    assert [str(warning.message) for warning in caught] == told
+    expected = [f"another provider answers, as this one {told}"] if told else []
+    assert [str(warning.message) for warning in caught] == expected
     assert {warning.filename for warning in caught} <= {__file__}
 
 
