@@ -302,7 +302,7 @@ def test_no_error_log_or_pickle_shows_a_secret(
 ENDS_WINE = pytest.mark.skipif(sys.platform == "win32", reason="Wine's server ends here now and then")
 
 
-@pytest.mark.parametrize("kind", [None, HTTPProxy, pytest.param(SOCKSProxy, marks=ENDS_WINE)])
+@pytest.mark.parametrize("kind", [None, *(pytest.param(kind, marks=ENDS_WINE) for kind in (HTTPProxy, SOCKSProxy))])
 def test_what_is_sent_does_not_wait_for_an_acknowledgement(provide: Provide, kind: type[Proxy] | None) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(RawServer(every(hello())))
