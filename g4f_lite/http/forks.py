@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -91,32 +90,40 @@ class ForkGate:
 
     @contextmanager
     def passed(self) -> Iterator[None]:
-        """Be in the library."""
+        """Be in the library.
+
+        A garbage collection may call this again within any of its steps, as it may close what is in the library.
+        """
         me = threading.get_ident()
         with self._changed:
-            while self._forks and me not in self._inside:
+            while self._forking and me not in self._inside and me not in self._forking:
                 self._changed.wait()
-            self._inside[me] += 1
+            self._inside[me] = self._inside.get(me, 0) + 1
         try:
             yield
         finally:
             if me in self._inside:  # not in a child that was forked meanwhile
                 with self._changed:
-                    self._inside -= Counter([me])  # which drops who is at 0
+                    left = self._inside[me] - 1
+                    if left:
+                        self._inside[me] = left
+                    else:
+                        del self._inside[me]
                     self._changed.notify_all()
 
     def _close(self) -> None:
         self._changed.acquire()
-        self._forks += 1
-        me = threading.get_ident()  # a signal handler may fork, between two calls of the library
+        me = threading.get_ident()
+        self._forking.append(me)
+        # A signal handler may fork, between two calls of the library.
         self._changed.wait_for(lambda: self._inside.keys() <= {me}, MOST_WAITED)
 
     def _open(self) -> None:
-        self._forks -= 1
+        self._forking.remove(threading.get_ident())
         self._changed.notify_all()
         self._changed.release()
 
     def _renew(self) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self._inside: Counter[int] = Counter()
-        self._forks = 0
+        self._inside: dict[int, int] = {}  # how often each thread is in the library
+        self._forking: list[int] = []  # the threads that fork

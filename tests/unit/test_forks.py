@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -150,3 +153,36 @@ def test_who_forks_in_a_gate_does_not_wait_for_itself() -> None:
     with gate.passed():
         assert is_free_in_a_child(gate.passed)
     assert not gate._inside
+
+
+@pytest.mark.parametrize("step", range(40))
+def test_a_gate_may_be_passed_within_any_of_its_steps(step: int) -> None:
+    """As a garbage collection does, which may come at any of them, and may close a store that was dropped."""
+    gate, lines, before = ForkGate(), itertools.count(), sys.gettrace()
+
+    def pass_too(_frame: FrameType, event: str, _argument: object) -> Any:
+        if event == "line" and next(lines) == step:
+            with gate.passed():
+                pass
+        return pass_too
+
+    sys.settrace(pass_too)
+    try:
+        with gate.passed():
+            pass
+    finally:
+        sys.settrace(before)
+    assert not gate._inside
+
+
+def test_a_garbage_collection_within_a_fork_does_not_wait_for_it() -> None:
+    gate, passed = ForkGate(), threading.Event()
+
+    def fork() -> None:
+        gate._close()
+        with gate.passed():
+            passed.set()
+        gate._open()
+
+    threading.Thread(target=fork, daemon=True).start()
+    assert passed.wait(10)
