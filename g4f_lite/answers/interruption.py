@@ -81,7 +81,7 @@ def hear_interrupts() -> None:
     """Let an interrupt of a notebook's cell with ``await`` be raised at once, until the cell ends.
 
     For such a cell ipykernel keeps an interrupt until the cell awaits again, which a call that blocks does not do.
-    That is also how it stays outside other tasks than the cell's own: asyncio would end the whole kernel.
+    Other tasks than the cell's own still need that: of an interrupt raised in one, asyncio would end the whole kernel.
     """
     if "ipykernel" not in sys.modules or threading.current_thread() is not threading.main_thread():
         return

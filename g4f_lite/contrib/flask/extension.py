@@ -158,7 +158,7 @@ def _limit(config: Mapping[str, Any], key: str, usual: float | str | None) -> Ti
 
 
 def _within(own: Any, limit: Timeout | None) -> Timeout | None:
-    """Return a timeout of the app, and of it what is not longer than the timeout that a provider object was given."""
+    """Return the shorter one of each limit: of the app, and of a timeout that a provider object was given."""
     is_given = isinstance(own, Timeout) and own != Timeout.of(None, Timeout.of_environment())
     return own.within(limit) if is_given and limit is not None else limit
 
