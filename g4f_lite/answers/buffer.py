@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain, groupby
 from typing import Any
 
+from ..errors import ResponseFormatError
 from .attached import join, size_of
 from .deltas import (
     Attached,
@@ -21,6 +22,7 @@ from .deltas import (
     ToolCallDelta,
     Usage,
     is_content,
+    no_content,
     not_a_delta,
 )
 from .images import ImageResponse
@@ -211,6 +213,24 @@ class Buffer:
                 pieces.setdefault(delta.index, []).append(delta)
         calls = (_one_call(index, pieces[index]) for index in sorted(pieces))
         return [ToolCall(call.id, call.name or "", call.arguments, call.type, call.extra) for call in calls]
+
+
+def up_to_content(deltas: Generator[Delta, None, None], before: Buffer) -> Delta:
+    """Read deltas up to the first one that is content, and return it.
+
+    :param before: keeps those before it as they come, so that they are known at an error; of any number, it keeps few
+    :raises EmptyResponseError: if none is content
+    :raises ResponseFormatError: if there is more before the content than is kept of an answer
+    """
+    for delta in deltas:
+        if is_content(delta):
+            return delta
+        if delta:
+            before.add(delta)
+        if before.too_long:
+            deltas.close()
+            raise ResponseFormatError("what came before the answer is larger than what is kept of one", step="stream")
+    raise no_content(before.finish_reason, before.usage, step="stream")
 
 
 def _size(delta: Delta) -> int:

@@ -6,14 +6,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
 from ..errors import G4FLiteError, ResponseFormatError, StreamInterruptedError
 from .answer import Answer
-from .buffer import MAX_BYTES, Buffer
+from .buffer import MAX_BYTES, Buffer, up_to_content
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content, no_end
 from .images import ImageResponse
 from .interruption import hear_interrupts, raise_interrupt
@@ -136,9 +136,15 @@ class AnswerStream(Generator[Piece, None, None]):
         :returns: the stream itself
         :raises G4FLiteError: if the answer does not begin
         """
-        while not self._buffer.has_content:
-            if delta := self._pull():
-                self._waiting.append(delta)
+        if not self._buffer.has_content:
+            try:
+                content = up_to_content(self.deltas(), before := Buffer())
+            except G4FLiteError as error:
+                if self.error is None:
+                    self._record_failure(error)
+                    self._close_source()
+                raise
+            self._waiting.extend([*before.deltas, content])
         return self
 
     def text(self) -> Answer:
@@ -153,7 +159,7 @@ class AnswerStream(Generator[Piece, None, None]):
             self.close()
         return self.answer
 
-    def deltas(self) -> Iterator[Delta]:
+    def deltas(self) -> Generator[Delta, None, None]:
         """Iterate all remaining deltas: text, images, reasoning, refusal, tool calls, usage, finish and the rest."""
         with suppress(StopIteration):
             while True:

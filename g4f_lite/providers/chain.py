@@ -9,7 +9,8 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ..answers.deltas import Attached, Delta, Finish, Usage, no_end, up_to_content
+from ..answers.buffer import Buffer, up_to_content
+from ..answers.deltas import Delta, Finish, no_end
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
 from ..arguments import warn
@@ -30,7 +31,6 @@ from .turns import Member, Turns
 logger = logging.getLogger(__name__)
 
 _NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
-_BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
 OnFallback = Callable[[list[G4FLiteError], str], None]
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
@@ -117,7 +117,7 @@ class ChainCall(CheckedSource):
             began_at = self._clock()
             others = members_left > 1 or self._prompt.allowance.has_fallback
             limits, share = self._limits(provider, members_left, self._most if others else math.inf)
-            first: list[Delta] = []
+            before = Buffer()
             try:
                 if refusal is not None:
                     raise refusal
@@ -128,7 +128,7 @@ class ChainCall(CheckedSource):
                 if self._turns.ended.is_set():  # while this member was prepared
                     source.close()
                     return
-                up_to_content(deltas, first)
+                content = up_to_content(deltas, before)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
                 if self._turns.ended.is_set():
@@ -136,7 +136,8 @@ class ChainCall(CheckedSource):
                 member.name_in(error)
                 self._name_limit(error, limits)
                 self._turns.add_up(position, error)
-                if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
+                begun = before.usage or before.attached or before.choice_fields  # the model, if not its answer
+                if begun and not isinstance(error, _NO_ANSWER):
                     breaker.failed(error)
                     raise
                 # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
@@ -158,7 +159,7 @@ class ChainCall(CheckedSource):
                 self._tell([errors[each] for each in sorted(errors)], answering)
             is_whole, asked_at = False, self._clock()
             try:
-                for delta in itertools.chain(first, deltas):
+                for delta in itertools.chain(before.deltas, [content], deltas):
                     if isinstance(delta, Finish):
                         is_whole = True
                         breaker.ended()

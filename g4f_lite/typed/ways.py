@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
+from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish, ToolCallDelta
-from ..errors import AllProvidersFailedError, G4FLiteError, ResponseStatusError, ServiceError
+from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError, ResponseStatusError, ServiceError
 from ..messages import Messages, with_system_text
 from ..prompt import Prompt
 from .schema import Schema
@@ -128,6 +129,7 @@ def arguments_as_text(deltas: Generator[Delta, None, None]) -> Generator[Delta, 
     Text is held back, as models also introduce their call; it is the answer if no call comes.
     """
     held: list[str] = []
+    room = MAX_BYTES
     index: int | None = None
     for delta in deltas:
         if isinstance(delta, ToolCallDelta):
@@ -136,6 +138,10 @@ def arguments_as_text(deltas: Generator[Delta, None, None]) -> Generator[Delta, 
                 yield delta.arguments
         elif isinstance(delta, str):
             held.append(delta)
+            room -= len(delta)
+            if room < 0:
+                deltas.close()
+                raise ResponseFormatError(f"the text before the call of a tool is longer than {MAX_BYTES:,} characters")
         elif isinstance(delta, Finish):
             if index is None and held:
                 yield "".join(held)
