@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...arguments import check_stop
 from .keep_alive import seconds_of
 
 MAX_CHARACTERS = 64 * 1024  # of a grammar, and of a schema as JSON
@@ -56,14 +57,6 @@ def _whole_number(name: str, value: Any, least: int) -> None:
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
     if not least <= value <= LARGEST:
         raise ValueError(f"{name} must be a whole number from {least} to {LARGEST}, not {value}")
-
-
-def _check_stop(stop: Any) -> None:
-    stops = [stop] if isinstance(stop, str) else stop
-    if not isinstance(stops, list) or not all(isinstance(each, str) for each in stops):
-        raise TypeError("stop must be a string or a list of strings")
-    if "" in stops:
-        raise ValueError("a stop sequence is empty")
 
 
 def _check_logit_bias(bias: Any) -> None:
@@ -174,7 +167,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "keep_alive": seconds_of,
     "logit_bias": _check_logit_bias,
     "response_format": _check_response_format,
-    "stop": _check_stop,
+    "stop": check_stop,
     "tool_choice": _check_tool_choice,
     "tools": _check_tools,
 }
