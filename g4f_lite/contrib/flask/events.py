@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from ...answers.deltas import Refusal, is_content
+from ...answers.deltas import is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from ..disconnect import disconnect_check
@@ -170,8 +170,7 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
         return {"output": delta.value}
     if isinstance(delta, ImageResponse):
         return {"images": delta.urls, "alt": delta.alt}
-    text = delta.text if isinstance(delta, Refusal) else delta
-    return {"text": text} if isinstance(text, str) and text else None
+    return {"text": delta} if isinstance(delta, str) and delta else None
 
 
 def _last_event(end: End, number: int, reader: Reader) -> bytes:
