@@ -41,6 +41,7 @@ class Prompt:
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     :param optional: the names of options that are dropped for a member of a chain that does not support them
+    :param may_name_file: whether the model may be a file, here or to download, and not only one with a known name
     """
 
     messages: Messages
@@ -54,6 +55,7 @@ class Prompt:
     fresh: bool = False
     without: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
+    may_name_file: bool = True
 
     @classmethod
     def of(
