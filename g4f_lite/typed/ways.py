@@ -127,6 +127,8 @@ def arguments_as_text(deltas: Generator[Delta, None, None]) -> Generator[Delta, 
     """Turn the arguments of the tool call into the text of the answer: a stage of its stream.
 
     Text is held back, as models also introduce their call; it is the answer if no call comes.
+
+    :raises ResponseFormatError: if there is more text than is kept of an answer
     """
     held: list[str] = []
     room = MAX_BYTES

@@ -125,6 +125,6 @@ def test_a_provider_says_who_calls_functions(call: Callable[..., Any], tool: Any
 
 @pytest.mark.parametrize("call", [Scripted().create, Client(Scripted()).chat.completions.create])
 @pytest.mark.parametrize("tools", [5, True, 1.5, "told", {"type": "function"}])
-def test_tools_that_are_no_list_are_refused_at_the_call(call: Callable[..., Any], tools: Any) -> None:
+def test_tools_that_are_not_a_list_are_refused_at_the_call(call: Callable[..., Any], tools: Any) -> None:
     with pytest.raises(TypeError, match=r"tools must be a list of dicts, not .*; write tools=\[…\]"):
         call(messages="x", tools=tools)
