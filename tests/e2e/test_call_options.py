@@ -139,7 +139,7 @@ def test_a_schema_without_the_package_that_checks_it(
     emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", None)
-    monkeypatch.delitem(sys.modules, "g4f_lite.client.schema_check", raising=False)
+    monkeypatch.delitem(sys.modules, "g4f_lite.typed.schema_check", raising=False)
     file = tmp_path / "city.json"
     file.write_text('{"required": ["city"]}', encoding="utf-8")
     for answer, code in (("{}", 0), ("Paris", 1)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,11 +12,10 @@ from ..errors import MissingDependencyError
 
 try:
     import jsonschema
+    import referencing.exceptions
     import referencing.jsonschema
 except ImportError as error:
-    raise MissingDependencyError(
-        'a schema in response_format is checked with jsonschema: pip install "g4f-lite[typed]"'
-    ) from error
+    raise MissingDependencyError('a JSON schema is checked with jsonschema: pip install "g4f-lite[typed]"') from error
 
 MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
 
@@ -24,6 +24,7 @@ class SchemaCheck:
     """A check of JSON, which fetches no schema that this one refers to: it may be a client's of a server.
 
     :param schema: the JSON schema
+    :ivar keywords: what its dialect calls the parts of a schema that limit a value
     :raises ValueError: if it is invalid
     """
 
@@ -32,9 +33,26 @@ class SchemaCheck:
         try:
             self._kind.check_schema(schema)
         except jsonschema.SchemaError as error:
-            raise ValueError(f"response_format has an invalid JSON schema: {error.message}") from error
+            raise ValueError(f"the JSON schema is invalid: {error.message:.200} - at `{error.json_path}`") from error
+        self.keywords = self._kind.VALIDATORS.keys()
         # Without its dialect, for which jsonschema would take a class of its own where a reference leads back to it.
         self._schema = {name: part for name, part in schema.items() if name != "$schema"}
+
+    def missing_references(self) -> list[str]:
+        """List the references that lead nowhere; none where an ``$id`` says what they are relative to."""
+        text = json.dumps(self._schema)
+        found = [] if '"$id"' in text else re.findall(r'"\$ref": ("(?:[^"\\]|\\.)*")', text)
+        schema = referencing.jsonschema.DRAFT202012.create_resource(self._schema)
+        resolver = referencing.jsonschema.EMPTY_REGISTRY.with_resource("", schema).resolver()
+
+        def leads_nowhere(reference: str) -> bool:
+            try:
+                resolver.lookup(reference)
+            except referencing.exceptions.Unresolvable:
+                return True
+            return False
+
+        return [*filter(leads_nowhere, dict.fromkeys(map(json.loads, found)))]
 
     def first_error(self, value: Any) -> Any:
         """Return the first ``jsonschema.ValidationError`` of a value, or None if it matches.
