@@ -35,7 +35,7 @@ class SchemaReader:
             raise ValueError(f"pass the JSON schema itself, {_SUCH_AS}, and not OpenAI's format with it in json_schema")
         self._check = SchemaCheck(schema)
         if schema and not schema.keys() & self._check.keywords:
-            raise ValueError(f"pass a type, or a JSON schema, {_SUCH_AS}, and not {schema!r:.80}")
+            raise ValueError(f"{schema!r:.80} is not a JSON schema, {_SUCH_AS}: it has no keyword such as 'type'")
         if missing := self._check.missing_references():
             raise ValueError(f"the JSON schema refers to {missing[0]!r:.80}, which is not in it")
         self._own = schema
