@@ -130,9 +130,9 @@ class Output(Generic[T]):
         reason: Mismatch | None = None
         fits: list[tuple[Any, T]] = []
         try:
-            for found in json_in(text):
+            for written, found in json_in(text):
                 try:
-                    fits.append((found, self._reader.value_of(self._unwrapped(found))))
+                    fits.append((found, self._value(written, found)))
                 except Mismatch as error:
                     reason = reason or error
         except Mismatch as error:
@@ -148,6 +148,18 @@ class Output(Generic[T]):
                     return alone, self._reader.value_of(alone)
         quoted = text.strip()[:_LONGEST_QUOTE]
         raise reason or Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text")
+
+    def _value(self, text: str, found: Any) -> T:
+        """Convert JSON among other text, strictly if possible: a float has not all digits that a Decimal has.
+
+        :param text: the JSON as it is written
+        :param found: the same, parsed
+        :raises Mismatch: if it is not a value of the type
+        """
+        value = self._unwrapped(found)
+        with suppress(Mismatch):
+            return self._reader.strictly(f'{{"value": {text}}}' if self.schema.wrapped and value is found else text)
+        return self._reader.value_of(value)
 
     def value_of(self, value: Any) -> T:
         """Convert plain JSON types, leniently if it is to a type.

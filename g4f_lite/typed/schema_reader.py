@@ -40,8 +40,8 @@ class SchemaReader:
             raise ValueError(f"the JSON schema refers to {missing[0]!r:.80}, which is not in it")
         self._own = schema
         is_object = schema["type"] == "object" if "type" in schema else not schema.keys() & _NO_TYPE
-        json = schema if is_object else _wrapped(schema)
-        self.schema = Schema(api_name(str(schema.get("title", ""))), json, not is_object, is_own=True)
+        sent = schema if is_object else _wrapped(schema)
+        self.schema = Schema(api_name(str(schema.get("title", ""))), sent, not is_object, is_own=True)
 
     def strictly(self, text: str) -> Any:
         """Read a text that is JSON, as it is asked for.
