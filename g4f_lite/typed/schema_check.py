@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,14 +30,18 @@ class SchemaCheck:
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        self._kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         try:
-            self._kind.check_schema(schema)
+            kind.check_schema(schema)
         except jsonschema.SchemaError as error:
             raise ValueError(f"the JSON schema is invalid: {error.message:.200} - at `{error.json_path}`") from error
-        self.keywords = self._kind.VALIDATORS.keys()
+        functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
+        self.keywords = functions.keys()
         # Without its dialect, for which jsonschema would take a class of its own where a reference leads back to it.
         self._schema = {name: part for name, part in schema.items() if name != "$schema"}
+        bounded = jsonschema.validators.extend(kind, {name: self._bounded(each) for name, each in functions.items()})
+        self._validator = bounded(self._schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+        self._limit = threading.local()  # several threads may check with it
 
     def missing_references(self) -> list[str]:
         """List the references that lead nowhere; none where an ``$id`` says what they are relative to."""
@@ -59,21 +64,16 @@ class SchemaCheck:
 
         :raises TimeoutError: if that takes too long
         """
-        ends_at = time.thread_time() + MAX_SECONDS
+        self._limit.ends_at = time.thread_time() + MAX_SECONDS
+        return next(self._validator.iter_errors(value), None)
 
-        def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-            def keyword(*args: Any) -> Any:
-                if time.thread_time() > ends_at:
-                    raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
-                return function(*args)
+    def _bounded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def keyword(*args: Any) -> Any:
+            if time.thread_time() > self._limit.ends_at:
+                raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
+            return function(*args)
 
-            return keyword
-
-        functions = {**self._kind.VALIDATORS, "uniqueItems": _unique_items}
-        kind = jsonschema.validators.extend(
-            self._kind, {name: bounded(function) for name, function in functions.items()}
-        )
-        return next(kind(self._schema, registry=referencing.jsonschema.EMPTY_REGISTRY).iter_errors(value), None)
+        return keyword
 
 
 def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
