@@ -33,8 +33,9 @@ class Fallback(BaseProvider):
     not accept the prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row,
     before its answer or in the middle of it, is skipped for 30 s, or for its Retry-After, at most an hour; then one
     call tries it again.  If no other provider answers, one whose Retry-After fits in the timeout and in the retry
-    policy is waited for.  The ``provider`` of an answer is the name of the provider that answered, with its address
-    where others of that name have another one.
+    policy is waited for, unless another one lacks the call's model, and this one was never asked for it.  The
+    ``provider`` of an answer is the name of the provider that answered, with its address where others of that name
+    have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: seconds after which the next provider is asked if an answer has not begun; one that has is not cut, and
