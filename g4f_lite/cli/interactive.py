@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..providers.fallback import Fallback
 from ..providers.registry import is_provider_name, is_url
 from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
-from .failure import Failure, checking_arguments, message_of, misuse_of
+from .failure import Failure, checking_arguments, message_of, misuse_of, one_line, tell
 from .keyboard import silent_keyboard
 from .line_editor import PROMPT, LineEditor, paths
 from .model_list import ModelList
@@ -30,6 +29,7 @@ from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
 from .spending import told_usage
+from .wording import in_commands
 
 HINT = "/help lists the commands; Ctrl-D quits; Ctrl-C stops an answer."
 STOPPED = "Stopped. This turn is not kept; /retry sends the message again."
@@ -121,9 +121,9 @@ class InteractiveChat:
                 try:
                     self._obey(line)
                 except click.ClickException as error:
-                    error.show()
+                    _show(error)
                 except OSError as error:
-                    misuse_of(error).show()
+                    _show(misuse_of(error))
                 except KeyboardInterrupt:  # in the user's editor, for instance
                     write("\n")
         except EOFError:
@@ -328,9 +328,14 @@ class InteractiveChat:
         except KeyboardInterrupt:
             write(f"\n{STOPPED}\n")
         except click.ClickException as error:
-            error.show()
+            _show(error)
         except G4FLiteError as error:
-            Failure(message_of(error)).show()
+            _show(Failure(message_of(error)))
+
+
+def _show(error: click.ClickException) -> None:
+    """Write an error, whose advice is in commands of the chat."""
+    tell(f"Error: {in_commands(one_line(error.message))}")
 
 
 @contextmanager
@@ -339,9 +344,8 @@ def _failing() -> Iterator[None]:
     try:
         with checking_arguments():
             yield
-    except (Failure, G4FLiteError) as error:
-        told = error.message if isinstance(error, Failure) else message_of(error)
-        raise Failure(re.sub(r"-p (\w+)(?: -m |:)", r"/model \1:", told)) from error  # as it is written in a chat
+    except G4FLiteError as error:
+        raise Failure(message_of(error)) from error
 
 
 def _counted(number: int, name: str) -> str:
