@@ -148,19 +148,24 @@ class Fallback(BaseProvider):
 
         :raises AllProvidersFailedError: if none returns them
         """
-        names: list[str] = []
+        return [*self._owners()]
+
+    def _owners(self) -> dict[str, list[str]]:
+        """Return the names of the models, as ``get_models`` does, each with the names of the members that have it."""
+        owners: dict[str, list[str]] = {}
         errors: list[G4FLiteError] = []
         for member in self._members:
             provider = member.provider
             try:
                 listed = models_of(provider, listing.get())
-                names += [own, *listed] if (own := provider.get_model()) else listed
+                for name in [own, *listed] if (own := provider.get_model()) else listed:
+                    owners.setdefault(name, []).append(member.name)
             except G4FLiteError as error:
                 member.name_in(error)
                 errors.append(error)
         if len(errors) == len(self.providers):
             raise all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
-        return list(dict.fromkeys(names))
+        return owners
 
     def secrets(self) -> list[str]:
         """List the strings that messages must not show: those of all members."""

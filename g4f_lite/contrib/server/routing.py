@@ -19,8 +19,15 @@ _FILE = re.compile(
 )
 
 
+ANY_MODEL = "g4f-lite serve --any-model"
+
+
 class ClientsRouter(Router):
     """Finds providers and models by the names that clients send, of which none may be that of a file."""
+
+    call_template = f"{ANY_MODEL}, or create_app(…, {{}})"
+    server_template = "g4f-lite serve ollama"
+    chain_template = f"{ANY_MODEL} lets each answer with its own"
 
     def find(self, model: str | None, provider: ProviderLike | None = None) -> tuple[BaseProvider, str | None]:
         found, name = super().find(model, provider)
