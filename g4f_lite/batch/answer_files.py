@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..answers.answer import Answer
-from .files import DELIMITERS, MAX_FIELD_BYTES, Row, opened
+from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
 from .result import Result
 
 # The columns that a table has beside those of the input; JSON lines have these facts too, and more.
 _ADDED = ("answer", "error", "finish_reason", "refusal", "prompt_tokens", "completion_tokens")
-# The column of failures that says why; the file may be an input, whose own columns are called as people call theirs.
-_EARLIER_ERROR = "call_error"
+# The fields that JSON lines have beside those of the input.
+_TOLD = ("answer", "error", "finish_reason", "refusal", "usage")
 
 
 class Writer:
@@ -82,7 +82,7 @@ class Writer:
 
     @staticmethod
     def _error(row: Row, error: str) -> dict[str, str]:
-        return {_EARLIER_ERROR: error} if row.custom_id is None else {}
+        return {EARLIER_ERROR: error} if row.custom_id is None else {}
 
     def _columns(self, result: Result[Any]) -> dict[str, Any]:
         usage = result.usage
