@@ -13,7 +13,7 @@ from ..answers.answer import Answer
 from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
 from .result import Result
 
-# The columns that a table has beside those of the input; JSON lines have these facts too, and more.
+# The columns that a table has beside those of the input.
 _ADDED = ("answer", "error", "finish_reason", "refusal", "prompt_tokens", "completion_tokens")
 # The fields that JSON lines have beside those of the input.
 _TOLD = ("answer", "error", "finish_reason", "refusal", "usage")
@@ -106,18 +106,21 @@ class Writer:
         self._csv.writeheader()
 
 
-def check_names(rows: Sequence[Row], fields: Sequence[str]) -> None:
+def check_names(rows: Sequence[Row], kind: str, fields: Sequence[str], *, is_json: bool = False) -> None:
     """Raise if a column of the input would be lost beside the answers.
 
-    :param fields: fields of the answers that become columns
+    :param kind: the format of the output
+    :param fields: fields of the answers that become columns of a table
+    :param is_json: whether answers are JSON
     :raises ValueError: if the input has such a column, or a field is called as a column that is added anyway
     """
-    names = {*_ADDED, *fields}
-    taken = next((name for row in rows for name in row.values if name in names), None)
+    is_table = kind in DELIMITERS
+    added, own = (_ADDED, [*fields]) if is_table else (_TOLD, ["output"] if is_json else [])
+    taken = next((name for row in rows for name in row.values if name in (*added, *own)), None)
     if taken is not None:
         raise ValueError(f"a column is called {taken!r}, as one of the answers would be; rename it")
-    if (added := next((name for name in fields if name in _ADDED), None)) is not None:
-        raise ValueError(f"the schema has {added!r}, as a column beside the answers is called; rename it")
+    if (wrong := next((name for name in own if name in added), None)) is not None:
+        raise ValueError(f"the schema has {wrong!r}, as a column beside the answers is called; rename it")
 
 
 def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
@@ -175,8 +178,7 @@ def _told(result: Result[Any], error: str) -> dict[str, Any]:
     if result.answer is None:
         return {"answer": None, "error": error or None}
     told = result.answer.to_dict()
-    names = ("finish_reason", "refusal", "usage")
-    return {"answer": told["text"], "error": error or None, **{name: told[name] for name in names}}
+    return {"answer": told["text"], "error": error or None, **{name: told[name] for name in _TOLD[2:]}}
 
 
 def _beside(columns: dict[str, Any], result: Result[Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from g4f_lite import Answer, ServiceError, Usage
-from g4f_lite.batch.answer_files import Writer, answers_in
+from g4f_lite.batch.answer_files import Writer, answers_in, check_names
 from g4f_lite.batch.files import Row
 from g4f_lite.batch.result import Result
 
@@ -58,6 +58,29 @@ def test_a_column_of_the_input_that_is_called_like_such_a_fact_stays(kind: str) 
 def test_the_answers_in_a_file_are_counted(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "out"
     assert answers_in(path, kind) == 0
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_column_that_an_answer_would_replace_is_refused(kind: str, is_json: bool) -> None:
+    """What the answers write is what is refused; facts that give way to a column are not."""
+    options: dict[str, Any] = {"fields": ["mood"] if is_json else [], "is_json": is_json}
+    names = [*written("csv").splitlines()[0].split(","), *json.loads(written("jsonl").splitlines()[0])]
+    for name in {*names, "mood", "output", "text"}:
+        file = io.StringIO()
+        Writer(file, kind, **options).write(Row({name: "mine"}, "one"), CUT)
+        row = next(csv.DictReader(io.StringIO(file.getvalue()))) if kind == "csv" else json.loads(file.getvalue())
+        if row[name] == "mine":
+            check_names([Row({name: "mine"}, "one")], kind, **options)
+        else:
+            with pytest.raises(ValueError, match=f"^a column is called {name!r}, as one of the answers would be"):
+                check_names([Row({name: "mine"}, "one")], kind, **options)
+
+
+def test_a_table_has_no_column_of_a_schema_twice() -> None:
+    with pytest.raises(ValueError, match="the schema has 'refusal', as a column beside the answers is called"):
+        check_names([ROW], "csv", ["refusal"], is_json=True)
+    check_names([ROW], "jsonl", ["refusal"], is_json=True)
+
+
     path.touch()
     assert answers_in(path, kind) == 0
     path.write_text(written(kind), encoding="utf-8", newline="")
