@@ -136,20 +136,20 @@ def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
             csv.field_size_limit(MAX_FIELD_BYTES)
             rows = csv.DictReader(file, delimiter=delimiter or DELIMITERS[kind])
             if {"answer", "error"} <= set(rows.fieldnames or ()):
-                return sum(not row["error"] for row in rows)
+                return sum(not row["error"] and any(row.get(name) for name in _ADDED) for row in rows)
         else:
             return sum(_has_answer(json.loads(line)) for line in file)
     raise ValueError(f"{path} has something else than the answers of a batch; remove it, or name another file")
 
 
 def _has_answer(line: Any) -> bool:
-    """Return whether a JSON line has an answer rather than an error.
+    """Return whether a JSON line has an answer, rather than an error or nothing, as of an empty row that was kept.
 
     :raises ValueError: if it is not such a line
     """
     if not isinstance(line, dict) or "error" not in line or not {"answer", "response"} & line.keys():
         raise ValueError("not an answer")
-    return line["error"] is None
+    return line["error"] is None and (line.get("answer") is not None or line.get("response") is not None)
 
 
 def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:

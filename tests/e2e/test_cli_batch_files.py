@@ -211,6 +211,14 @@ def test_rows_of_one_column_that_failed_can_be_asked_again(
     assert_refused(call("batch", str(failed), "--prompt", "x", *here), "; write {question} in it")
 
 
+def test_rows_that_are_kept_without_an_answer_are_no_answers(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('text\none\n""\n', encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--empty", "keep", *here]
+    assert call(*command).returncode == 0
+    (tmp_path / "in.csv").write_text("text\none\n", encoding="utf-8")
+    assert call(*command).stdout.startswith("1 answered (1 of them from ")
+
+
 def test_lines_that_failed_are_as_they_were(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
     source.write_bytes(b"if x:    return  1\r\n\tindented\there \x0b\rlast")

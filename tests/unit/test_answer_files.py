@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ CUT: Result[Any] = Result(0, "one", Answer("on", usage=Usage(3, 1, 4), **MET))
 FAILED: Result[Any] = Result(1, "two", error=ServiceError("it failed", provider="Groq", status=503))
 
 
-def written(kind: str, **options: Any) -> str:
+EMPTY: Result[Any] = Result(-1, None)  # of an empty row that is kept
+
+
+def written(kind: str, rows: Sequence[Result[Any]] = (CUT, FAILED), **options: Any) -> str:
     file = io.StringIO()
     writer = Writer(file, kind, **options)
-    for result in (CUT, FAILED):
+    for result in rows:
         writer.write(ROW, result)
     return file.getvalue()
 
@@ -54,10 +58,6 @@ def test_a_column_of_the_input_that_is_called_like_such_a_fact_stays(kind: str) 
     assert (row["model"], row["status"], row["error_type"]) == ("a car", "sold", "ServiceError")
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
-def test_the_answers_in_a_file_are_counted(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "out"
-    assert answers_in(path, kind) == 0
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 @pytest.mark.parametrize("is_json", [False, True])
 def test_a_column_that_an_answer_would_replace_is_refused(kind: str, is_json: bool) -> None:
@@ -81,9 +81,13 @@ def test_a_table_has_no_column_of_a_schema_twice() -> None:
     check_names([ROW], "jsonl", ["refusal"], is_json=True)
 
 
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+def test_the_answers_in_a_file_are_counted(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "out"
+    assert answers_in(path, kind) == 0
     path.touch()
     assert answers_in(path, kind) == 0
-    path.write_text(written(kind), encoding="utf-8", newline="")
+    path.write_text(written(kind, rows=(CUT, FAILED, EMPTY)), encoding="utf-8", newline="")
     assert answers_in(path, kind) == 1
 
 
