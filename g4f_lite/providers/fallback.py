@@ -148,9 +148,9 @@ class Fallback(BaseProvider):
 
         :raises AllProvidersFailedError: if none returns them
         """
-        return [*self._owners()]
+        return [*self._owners_of_models()]
 
-    def _owners(self) -> dict[str, list[str]]:
+    def _owners_of_models(self) -> dict[str, list[str]]:
         """Return the names of the models, as ``get_models`` does, each with the names of the members that have it."""
         owners: dict[str, list[str]] = {}
         errors: list[G4FLiteError] = []
