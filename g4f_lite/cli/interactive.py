@@ -239,8 +239,8 @@ class InteractiveChat:
         lines = [
             f"Chatting with {self._who()}.",
             f"Models: {', '.join(names[:MOST])}{more}." if names else "",
-            f"Providers: {', '.join(['local', *PRESETS])}; with a model, /model ollama:llama3.2.",
-            "/model default uses the provider and the model of the start again.",
+            f"Providers: {', '.join(['local', *PRESETS])}.",
+            f"/model NAME takes one, /model ollama:llama3.2 both, and /model {DEFAULT} what the chat began with.",
         ]
         how: Any = {"break_long_words": False, "break_on_hyphens": False}
         return "".join(f"{textwrap.fill(line, WIDTH, **how)}\n" for line in lines if line)

@@ -199,7 +199,7 @@ def test_the_name_of_a_provider_alone_uses_it_and_default_goes_back(emulator: Em
         said = say(terminal, "/model").splitlines()
         assert said[:2] == ["Chatting with Ollama.", "Models: llama3.2:latest, mistral:latest."]
         assert said[2].startswith("Providers: local, ollama, llama.cpp, ")
-        assert said[-2].startswith("/model default uses the provider")
+        assert "/model default what the chat began with." in " ".join(said)
         assert max(map(len, said)) < 80
         assert say(terminal, "/model mistral") == "The model is mistral from now on.\r\n> "  # which Ollama has
         assert say(terminal, "/model default") == "Chatting with Echo or Scripted from now on.\r\n> "

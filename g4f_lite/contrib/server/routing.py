@@ -13,13 +13,11 @@ from ...providers.fallback import Fallback
 from ...providers.local.base import EngineProvider
 from ...providers.selection import ProviderLike
 
+ANY_MODEL = "g4f-lite serve --any-model"
 # What ``Local`` takes for a file on this machine, or for one to download: both are for the one who runs the server.
 _FILE = re.compile(
     r"hf:|https?:|(?:www\.)?(?:hf|huggingface)\.co/|[/\\.~]|[A-Z]:|.*\.gguf$|.*\.\.", re.DOTALL | re.IGNORECASE
 )
-
-
-ANY_MODEL = "g4f-lite serve --any-model"
 
 
 class ClientsRouter(Router):
