@@ -73,6 +73,7 @@ class G4FLiteError(Exception):
     :param attempts: how many times the request was sent
     :param elapsed: seconds since the call began
     :param partial: the text of the answer that had arrived
+    :param skipped: whether a chain left the provider out, so that it was not asked
     :ivar waited: seconds of ``elapsed`` that the call waited because the service had asked for it
     :ivar after_calls: whether the model had called tools before: to ask again is to call the functions again
     """
@@ -86,13 +87,14 @@ class G4FLiteError(Exception):
         attempts: int | None = None,
         elapsed: float | None = None,
         partial: str = "",
+        skipped: bool = False,
     ) -> None:
         message = sanitize(message)  # it may quote a service
         super().__init__(message)
         self.message = message
         self.provider, self.step, self.attempts = provider, step, attempts
         self.elapsed, self.waited = elapsed, 0.0
-        self.partial, self.after_calls = partial, False
+        self.partial, self.skipped, self.after_calls = partial, skipped, False
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.provider, self.step) if part)
@@ -245,13 +247,7 @@ class EmptyResponseError(ProviderError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        finish_reason: str | None = None,
-        usage: Any = None,
-        reasoning: str = "",
-        **context: Any,
+        self, message: str, *, finish_reason: str | None = None, usage: Any = None, reasoning: str = "", **context: Any
     ) -> None:
         super().__init__(message, **context)
         self.finish_reason = finish_reason

@@ -112,7 +112,7 @@ class ChainCall(CheckedSource):
             refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
                 continue
             began_at = self._clock()
             others = members_left > 1 or self._prompt.allowance.has_fallback

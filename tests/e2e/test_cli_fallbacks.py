@@ -13,7 +13,7 @@ from g4f_lite import Local
 from g4f_lite.cli.options import note_fallback, note_waits
 from g4f_lite.cli.spending import set_price
 from g4f_lite.emulator import Emulator
-from g4f_lite.errors import RateLimitError, TransportError
+from g4f_lite.errors import ProviderError, RateLimitError, TransportError
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.providers import turns
 from g4f_lite.providers.fallback import Fallback
@@ -127,6 +127,18 @@ def test_a_long_wait_for_a_rate_limit_is_noted(
 def test_the_reason_in_a_note_is_whole(message: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     note_fallback([TransportError(message, provider="Groq")], "Echo")
     assert capsys.readouterr().err == f"Note: Groq did not answer ({reason}); Echo answers\n"
+
+
+def test_a_member_that_was_skipped_is_not_said_to_have_been_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("skipped: it takes no images; leave them out", "skipped, because it failed before (down); later"):
+        note_fallback([ProviderError(text, provider="Groq", skipped=True)], "Echo")
+    note_fallback([ProviderError("skipped a beat", provider="Groq")], "Echo")
+    told = [
+        "is skipped: it takes no images",
+        "is skipped, because it failed before (down)",
+        "did not answer (skipped a beat)",
+    ]
+    assert capsys.readouterr().err.splitlines() == [f"Note: Groq {each}; Echo answers" for each in told]
 
 
 def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) -> None:

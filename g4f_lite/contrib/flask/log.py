@@ -78,8 +78,7 @@ def _was_asked(error: G4FLiteError) -> bool:
         return any(map(_was_asked, error.errors))
     if isinstance(error, (AuthenticationError, ModelNotSupportedError)):
         return error.status is not None  # else nothing was sent
-    is_skipped = error.message.startswith("skipped")
-    return not is_skipped and not isinstance(error, (MissingDependencyError, ProviderNotConfiguredError))
+    return not (error.skipped or isinstance(error, (MissingDependencyError, ProviderNotConfiguredError)))
 
 
 def _one_line(error: BaseException) -> str:

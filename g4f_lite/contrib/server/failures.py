@@ -107,8 +107,7 @@ def _was_not_asked(error: G4FLiteError) -> bool:
     """Return whether a member was skipped, lacks a key or could not be reached."""
     if isinstance(error, AuthenticationError):
         return error.status is None
-    skipped = isinstance(error, ProviderError) and error.message.startswith("skipped")
-    return skipped or isinstance(error, (TransportError, ProviderNotConfiguredError))
+    return error.skipped or isinstance(error, (TransportError, ProviderNotConfiguredError))
 
 
 def _retry_after(seconds: float | None) -> list[tuple[str, str]]:
