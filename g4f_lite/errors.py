@@ -8,6 +8,7 @@
     │   ├── AuthenticationError         a rejected key, or a token rejected after one refresh
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
+    │   │   └── ContextLengthExceededError  a prompt that is too long for the model
     │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
     │   │   ├── NotJsonError            text that is not JSON, where Answer.json() or a tool needs it
@@ -156,11 +157,8 @@ class ProviderError(G4FLiteError):
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
-        self.status = status
-        self.retry_after = retry_after
-        self.body = body
-        self.request_id = request_id
-        self.may_retry = may_retry
+        self.status, self.body, self.request_id = status, body, request_id
+        self.retry_after, self.may_retry = retry_after, may_retry
 
     @property
     def status_code(self) -> int | None:
@@ -190,6 +188,10 @@ class ChallengeError(ProviderError):
 
 class ServiceError(ProviderError):
     """The service's own error message, whatever the HTTP status."""
+
+
+class ContextLengthExceededError(ServiceError):
+    """A prompt that is too long for the model: shorten it, trim the conversation, or use a larger context."""
 
 
 class HookError(ProviderError):
@@ -250,9 +252,7 @@ class EmptyResponseError(ProviderError):
         self, message: str, *, finish_reason: str | None = None, usage: Any = None, reasoning: str = "", **context: Any
     ) -> None:
         super().__init__(message, **context)
-        self.finish_reason = finish_reason
-        self.usage = usage
-        self.reasoning = reasoning
+        self.finish_reason, self.usage, self.reasoning = finish_reason, usage, reasoning
 
 
 class StreamInterruptedError(ProviderError, requests.exceptions.ChunkedEncodingError):
@@ -293,9 +293,7 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
         self, message: str, *, status: int | None = None, body: str = "", request_id: str | None = None, **context: Any
     ) -> None:
         super().__init__(message, **context)
-        self.status = status
-        self.body = body
-        self.request_id = request_id
+        self.status, self.body, self.request_id = status, body, request_id
 
     @property
     def status_code(self) -> int | None:
