@@ -274,11 +274,12 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
     """A timeout.
 
     :param limit: the limit that was exceeded: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
+    :param seconds: how long it is, where it is one of a :class:`Timeout`
     """
 
-    def __init__(self, message: str, *, limit: str = "total", **context: Any) -> None:
+    def __init__(self, message: str, *, limit: str = "total", seconds: float | None = None, **context: Any) -> None:
         super().__init__(message, **context)
-        self.limit = limit
+        self.limit, self.seconds = limit, seconds
 
 
 class ModelNotSupportedError(G4FLiteError, ValueError):

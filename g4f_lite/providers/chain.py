@@ -240,9 +240,10 @@ class ChainCall(CheckedSource):
             return
         whole = self._whole.total
         if whole is not None and self._clock() >= self._began_at + whole:
-            text = f"the total time limit of {whole:g} s passed; pass a longer timeout="
+            text, error.seconds = f"the total time limit of {whole:g} s passed; pass a longer timeout=", whole
         else:
             text = f"the member's own limit of {limits.total:g} s passed; give it a longer timeout=, or the chain each="
+            error.seconds = limits.total
         error.message = text
         error.args = (text,)
 

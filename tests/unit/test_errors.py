@@ -86,7 +86,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     ProviderError: {"status": 500, "retry_after": 1.5, "partial": "Hel"},
     ResponseStatusError: {"status": 503, "retry_after": 2.0, "body": "busy"},
     TransportError: {"cause": "tls"},
-    DeadlineExceededError: {"limit": "read", "partial": "Hel"},
+    DeadlineExceededError: {"limit": "read", "seconds": 60.0, "partial": "Hel"},
     OutputError: {"partial": "Hel"},
     OutputTruncatedError: {"partial": "Hel", "finish_reason": "length"},
     RefusalError: {"partial": "No."},
