@@ -1,6 +1,7 @@
 """What the log of an app, ``app.logger``, says of calls that failed, and of members of a chain that did not answer.
 
-Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
+Python is silent about a logger without a handler, as this library's are; Flask gives the app's one, whose lines name
+this file: ``WARNING in failed_calls``.
 """
 
 from __future__ import annotations
@@ -17,26 +18,55 @@ from flask import Flask, current_app, has_app_context, has_request_context, requ
 from ...errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    ContextLengthExceededError,
     G4FLiteError,
+    HookError,
     MissingDependencyError,
     ModelNotSupportedError,
     ProviderNotConfiguredError,
 )
 from ...http.retry import may_pass
 from ...providers.fallback import Fallback
+from .limits import setting_of
 
 
 def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) -> None:
     """Log an error, whose text is for the people who run the app, where they read the app's own errors.
 
+    It is one line; a mistake in the app's code, or in that of its provider, has its traceback.
+
     :param asked: the method and path of the request
     :param begun: whether its visitor has the beginning of the answer
     """
     what = f"{'incomplete' if begun else 'no'} answer{asked and f' to {asked}'}"
-    if may_pass(error):
-        app.logger.warning("g4f_lite: %s: %s", what, _one_line(error))
-    else:
-        app.logger.error("g4f_lite: %s: %s", what, error, exc_info=error)
+    mistake = next(filter(_is_mistake, _all_of(error)), None)
+    passes = mistake is None and (may_pass(error) or is_too_long(error))
+    settings = dict.fromkeys(setting_of(each, app) for each in _all_of(error))
+    told = "; ".join(filter(None, (_one_line(error), *settings)))
+    level = logging.WARNING if passes else logging.ERROR
+    app.logger.log(level, "g4f_lite: %s: %s", what, told, exc_info=mistake)
+
+
+def log_of_on_done(app: Flask, asked: str) -> None:
+    """Log the exception that is being handled, of the function that an app gave as ``on_done``."""
+    app.logger.exception("g4f_lite: on_done failed, or the app's context, after the answer to %s", asked)
+
+
+def is_too_long(error: BaseException) -> bool:
+    """Return whether the prompt was too long, for one member of a chain at least."""
+    return any(isinstance(each, ContextLengthExceededError) for each in _all_of(error))
+
+
+def _is_mistake(error: BaseException) -> bool:
+    return isinstance(error, HookError) or not isinstance(error, G4FLiteError)
+
+
+def _all_of(error: BaseException) -> Iterator[BaseException]:
+    """Iterate an error and, of a chain's, those of its members."""
+    yield error
+    if isinstance(error, AllProvidersFailedError):
+        for each in error.errors:
+            yield from _all_of(each)
 
 
 def asked_now() -> str:
@@ -83,4 +113,7 @@ def _was_asked(error: G4FLiteError) -> bool:
 
 def _one_line(error: BaseException) -> str:
     text = re.sub(r":\n\s*", ": ", str(error))  # a chain's has a line for each member
+    for each in _all_of(error):  # what this library calls the steps of an answer tells nothing here
+        if isinstance(each, G4FLiteError) and each.step in ("prompt", "stream"):
+            text = text.replace(f"{each.provider}, {each.step}: ", f"{each.provider}: ", 1)
     return "; ".join(map(str.strip, text.splitlines()))
