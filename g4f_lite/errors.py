@@ -274,7 +274,7 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
     """A timeout.
 
     :param limit: the limit that was exceeded: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
-    :param seconds: how long it is, where it is one of a :class:`Timeout`
+    :param seconds: how long it is
     """
 
     def __init__(self, message: str, *, limit: str = "total", seconds: float | None = None, **context: Any) -> None:

@@ -213,11 +213,10 @@ class Deadline:
             return StreamInterruptedError("the answer belongs to the parent process; ask again in the child")
         limit = self.ended or self._bound
         seconds = self._limits[limit]
-        what, longer, own = f"the total time limit of {seconds:g} s passed", "a longer timeout=", seconds
+        what, longer = f"the total time limit of {seconds:g} s passed", "a longer timeout="
         if limit == "first":  # a share, which only a member of a chain has
             what, longer = f"nothing of the answer came within {seconds:g} s", f"{longer}, or the chain a longer each=,"
-            own = None
-        return DeadlineExceededError(f"{what}; give {longer} if that is too short", limit=limit, seconds=own)
+        return DeadlineExceededError(f"{what}; give {longer} if that is too short", limit=limit, seconds=seconds)
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the end of the call.

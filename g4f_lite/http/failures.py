@@ -120,9 +120,9 @@ def translate(
         way = f" through the proxy {proxy_host}" if proxy and at_proxy else ""
         after = " after it took the prompt" if limit == "first" else ""
         what = "no connection to" if limit == "connect" else "silence from"
-        own = getattr(deadline.timeout, limit)
-        text = f"{what} {origin}{way}{after} for {own or deadline.elapsed:g} s, the {limit} limit"
-        return DeadlineExceededError(text, limit=limit, seconds=own)
+        seconds = getattr(deadline.timeout, limit) or deadline.elapsed
+        text = f"{what} {origin}{way}{after} for {seconds:g} s, the {limit} limit"
+        return DeadlineExceededError(text, limit=limit, seconds=seconds)
     if status := next(filter(None, map(_given_up_on, links)), None):
         refused = ResponseStatusError(
             f"{origin} answered with status {status} at every try of the session", status=status

@@ -12,6 +12,7 @@ import pytest
 from g4f_lite import (
     AuthenticationError,
     Client,
+    DeadlineExceededError,
     Fallback,
     G4FLiteError,
     OpenAICompatible,
@@ -20,6 +21,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.contrib.flask import G4FLite, error_response, stream_answer
+from g4f_lite.contrib.flask.limits import setting_of
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
@@ -123,7 +125,7 @@ def test_errors_are_in_the_log_of_an_app_that_configures_none(
     log = capsys.readouterr().err
     for text in (
         "WARNING in failed_calls: g4f_lite: no answer to GET /chat: Scripted: slow down\n",
-        "WARNING in failed_calls: g4f_lite: incomplete answer to GET /chat: Scripted: a reset; ",
+        "WARNING in failed_calls: g4f_lite: incomplete answer to GET /chat: Scripted: a reset\n",
         "ERROR in failed_calls: g4f_lite: no answer to GET /chat: Scripted: no\n",
         "ERROR in failed_calls: g4f_lite: on_done failed, or the app's context, after the answer to GET /chat\nTrace",
         "\nOSError: the disk is full\n",
@@ -177,6 +179,7 @@ def test_a_chain_says_it_too_and_an_app_that_gave_its_client_has_no_setting(
     app.register_error_handler(G4FLiteError, error_response)
     assert app.test_client().get("/").status_code == 504
     assert caplog.messages[0].endswith("; G4F_LITE_TIMEOUT sets 0.3 s")
+    assert not setting_of(DeadlineExceededError("no connection", limit="connect", seconds=0.3), app)  # it rarely is
     given = flask.Flask("app")
     client = G4FLite(given, client=Client(members[0], timeout=25)).client
     given.register_error_handler(G4FLiteError, error_response)

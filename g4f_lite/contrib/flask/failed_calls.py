@@ -16,6 +16,7 @@ from urllib.parse import quote
 from flask import Flask, current_app, has_app_context, has_request_context, request
 
 from ...errors import (
+    PARTIAL_HINT,
     AllProvidersFailedError,
     AuthenticationError,
     ContextLengthExceededError,
@@ -39,26 +40,18 @@ def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) ->
     :param begun: whether its visitor has the beginning of the answer
     """
     what = f"{'incomplete' if begun else 'no'} answer{asked and f' to {asked}'}"
-    mistake = next(filter(_is_mistake, _all_of(error)), None)
-    passes = mistake is None and (may_pass(error) or is_too_long(error))
-    settings = dict.fromkeys(setting_of(each, app) for each in _all_of(error))
+    errors = list(_all_of(error))
+    mistake = next((each for each in errors if isinstance(each, HookError) or not isinstance(each, G4FLiteError)), None)
+    is_too_long = any(isinstance(each, ContextLengthExceededError) for each in errors)
+    level = logging.WARNING if mistake is None and (may_pass(error) or is_too_long) else logging.ERROR
+    settings = dict.fromkeys(setting_of(each, app) for each in errors)
     told = "; ".join(filter(None, (_one_line(error), *settings)))
-    level = logging.WARNING if passes else logging.ERROR
     app.logger.log(level, "g4f_lite: %s: %s", what, told, exc_info=mistake)
 
 
 def log_of_on_done(app: Flask, asked: str) -> None:
     """Log the exception that is being handled, of the function that an app gave as ``on_done``."""
     app.logger.exception("g4f_lite: on_done failed, or the app's context, after the answer to %s", asked)
-
-
-def is_too_long(error: BaseException) -> bool:
-    """Return whether the prompt was too long, for one member of a chain at least."""
-    return any(isinstance(each, ContextLengthExceededError) for each in _all_of(error))
-
-
-def _is_mistake(error: BaseException) -> bool:
-    return isinstance(error, HookError) or not isinstance(error, G4FLiteError)
 
 
 def _all_of(error: BaseException) -> Iterator[BaseException]:
@@ -112,7 +105,7 @@ def _was_asked(error: G4FLiteError) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    text = re.sub(r":\n\s*", ": ", str(error))  # a chain's has a line for each member
+    text = re.sub(r":\n\s*", ": ", str(error)).replace(PARTIAL_HINT, "")  # a chain's has a line for each member
     for each in _all_of(error):  # what this library calls the steps of an answer tells nothing here
         if isinstance(each, G4FLiteError) and each.step in ("prompt", "stream"):
             text = text.replace(f"{each.provider}, {each.step}: ", f"{each.provider}: ", 1)
