@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from g4f_lite import (
 )
 from g4f_lite.cli.failure import message_of, one_line
 from g4f_lite.contrib.server.failures import api_error
-from g4f_lite.providers.ai_engine.errors import error_of
+from g4f_lite.providers.ai_chats.wire import error_of as error_of_ai_chats
+from g4f_lite.providers.ai_engine.errors import error_of as error_of_ai_engine
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.providers.too_long import is_too_long, too_long
 from g4f_lite.testing import Scripted
@@ -115,10 +117,11 @@ def test_what_a_shorter_prompt_does_not_mend_is_another_error(label: str, said: 
     assert not is_too_long(label, said, status)
 
 
-def test_the_model_of_a_site_says_it_too() -> None:
-    error = error_of("OpenAI: Error: This model's maximum context length is 8192 tokens.", 500, "Hello")
-    assert (type(error), error.status) == (ContextLengthExceededError, 500)
-    assert type(error_of("OpenAI: Error: out of luck", 500, "Hello")) is ServiceError
+def test_sites_say_it_too() -> None:
+    for error_of in (partial(error_of_ai_engine, message="Hello"), error_of_ai_chats):
+        error = error_of("OpenAI: Error: This model's maximum context length is 8192 tokens.", 500)
+        assert (type(error), error.status) == (ContextLengthExceededError, 500)
+        assert type(error_of("OpenAI: Error: out of luck", 500)) is ServiceError
 
 
 def test_it_is_no_refusal_of_the_way_in_which_a_typed_answer_was_asked_for() -> None:
