@@ -16,6 +16,7 @@ _WORDS = (
     r"|exceeds (?:the )?(?:max length|maximum number of tokens allowed)|tokens in the prompt cannot exceed"
     r"|reduce the length of the (?:input|messages|prompt)"
     r"|input tokens exceed the configured limit|prompt token count of \d+ exceeds"  # Azure, GitHub Copilot
+    r"|max_tokens must be at least 1, got -"  # vLLM, which has no room left for an answer
     r"|context length of only|greater than the context length"  # LM Studio
     r"|`inputs` (?:must have less|tokens \+)"  # Hugging Face's TGI
     r"|context window exceeds limit|exceeded model token limit|range of input length"  # MiniMax, Moonshot, Alibaba

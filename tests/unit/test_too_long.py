@@ -52,6 +52,7 @@ SAID: dict[str, dict[str, Any]] = {
     "vLLM": {"message": VLLM, "type": "BadRequestError", "code": 400},
     "vLLM, 2024": {"message": FULL, "type": "BadRequestError", "code": 400},
     "vLLM, decoder": {"message": "The decoder prompt (length 50) is longer than the maximum model length of 40."},
+    "vLLM, no room": {"message": "max_tokens must be at least 1, got -186.", "type": "BadRequestError", "code": 400},
     "SGLang": {"message": "The input (5000 tokens) is longer than the model's context length (4096 tokens)."},
     "Anthropic": {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens > 200000 maximum"},
     "Anthropic, answer": {"message": "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000"},
