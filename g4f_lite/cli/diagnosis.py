@@ -59,6 +59,11 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
     ),
     (errors.ResponseStatusError, "it refuses the request", CHECK_URL),
     (errors.HookError, "its code has a mistake", "report the message above to the author of this provider"),
+    (
+        errors.ContextLengthExceededError,
+        "the prompt is too long for it",
+        "give its server a larger context, or use another model",
+    ),
     (errors.ServiceError, "it reports an error", "see the message above; try again later, or try another model"),
     (errors.MissingDependencyError, "a package is missing", "install the package that the message above names"),
     (errors.ProviderNotFoundError, "there is no such provider", "list the names with `g4f-lite providers`"),

@@ -201,8 +201,7 @@ def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
     """Say for each member of a chain that failed, why it did not answer."""
     told = {}
     for error, reason in _untold(errors):
-        skipped = reason.removeprefix("skipped: ")
-        what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
+        what = f"is {reason}" if error.skipped else f"did not answer ({reason})"
         told[error.provider] = f"{error.provider} {what}"
     return told
 

@@ -112,7 +112,7 @@ class ChainCall(CheckedSource):
             refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
                 continue
             began_at = self._clock()
             others = members_left > 1 or self._prompt.allowance.has_fallback
@@ -243,9 +243,10 @@ class ChainCall(CheckedSource):
             return
         whole = self._whole.total
         if whole is not None and self._clock() >= self._began_at + whole:
-            text = f"the total time limit of {whole:g} s passed; pass a longer timeout="
+            text, error.seconds = f"the total time limit of {whole:g} s passed; pass a longer timeout=", whole
         else:
             text = f"the member's own limit of {limits.total:g} s passed; give it a longer timeout=, or the chain each="
+            error.seconds = limits.total
         error.message = text
         error.args = (text,)
 

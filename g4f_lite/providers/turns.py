@@ -166,7 +166,8 @@ class Turns:
         for position, member in enumerate(self._members):
             breaker = member.breaker
             if self._is_over():
-                errors[position] = DeadlineExceededError("skipped, because no time is left", provider=member.name)
+                text = "skipped, because no time is left"
+                errors[position] = DeadlineExceededError(text, provider=member.name, skipped=True)
                 continue
             if breaker.failures and (wait := breaker.wait()):
                 errors[position] = breaker.skipped(wait, member.name)

@@ -17,6 +17,7 @@ from g4f_lite.errors import (
     AuthenticationError,
     G4FLiteError,
     ModelNotSupportedError,
+    ProviderError,
     RateLimitError,
     TransportError,
 )
@@ -144,6 +145,18 @@ def test_a_note_has_the_advice_of_the_error(
     error.provider = "Groq"
     note_fallback([error], "Echo")
     assert capsys.readouterr().err == f"Note: Groq did not answer ({reason}); Echo answers\n"
+
+
+def test_a_member_that_was_skipped_is_not_said_to_have_been_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("skipped: it takes no images; leave them out", "skipped, because it failed before (down); later"):
+        note_fallback([ProviderError(text, provider="Groq", skipped=True)], "Echo")
+    note_fallback([ProviderError("skipped a beat", provider="Groq")], "Echo")
+    told = [
+        "is skipped: it takes no images; leave them out",
+        "is skipped, because it failed before (down)",
+        "did not answer (skipped a beat)",
+    ]
+    assert capsys.readouterr().err.splitlines() == [f"Note: Groq {each}; Echo answers" for each in told]
 
 
 def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) -> None:

@@ -195,6 +195,17 @@ def test_a_member_that_is_skipped_keeps_its_reason() -> None:
     ]
 
 
+def test_that_a_member_was_not_asked_is_a_fact_of_its_error() -> None:
+    """For want of what the prompt has, and for a while; and, as ``test_fallback_each`` has it, of time."""
+    down, busy = TransportError("no network"), RateLimitError("slow down", retry_after=99)
+    members = [TextOnly(), Scripted(*[down] * FAILURES_TO_OPEN), Scripted(busy), Scripted(*[down] * 4)]
+    chain = Fallback(members, clock=lambda: 1000.0)
+    for skipped in ([True, False, False, False], *[[True, False, True, False]] * 2, [True, True, True, True]):
+        with pytest.raises(AllProvidersFailedError) as caught:
+            chain.ask("Hello", images=b"\x89PNG\r\n\x1a\n", retry=None)
+        assert [error.skipped for error in pickle.loads(pickle.dumps(caught.value)).errors] == skipped
+
+
 def test_a_wait_is_not_said_to_be_the_services_where_it_is_that_of_three_failures() -> None:
     breaker = CircuitBreaker(lambda: 1000.0)
     for _ in range(FAILURES_TO_OPEN):
