@@ -153,7 +153,7 @@ def test_a_member_that_was_skipped_is_not_said_to_have_been_asked(capsys: pytest
     note_fallback([ProviderError("skipped a beat", provider="Groq")], "Echo")
     told = [
         "is skipped: it takes no images; leave them out",
-        "is skipped, because it failed before (down)",
+        "is skipped, because it failed before (down); later",
         "did not answer (skipped a beat)",
     ]
     assert capsys.readouterr().err.splitlines() == [f"Note: Groq {each}; Echo answers" for each in told]
