@@ -112,7 +112,7 @@ class ChainCall(CheckedSource):
             refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
                 continue
             began_at = self._clock()
             others = members_left > 1 or self._prompt.allowance.has_fallback
@@ -121,6 +121,7 @@ class ChainCall(CheckedSource):
             try:
                 if refusal is not None:
                     raise refusal
+                member.note_asked(self._prompt.model)
                 source = provider.begin(self._turns.prompt(position, limits, share, has_fallback=others))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
@@ -142,6 +143,8 @@ class ChainCall(CheckedSource):
                 # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
                 if refusal is None and not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
+                if refusal is None and isinstance(error, ModelNotSupportedError):
+                    member.note_lacking(self._prompt.model)
                 errors[position] = error
                 logger.info("Fallback: no answer from %s", error)
                 continue
@@ -240,9 +243,10 @@ class ChainCall(CheckedSource):
             return
         whole = self._whole.total
         if whole is not None and self._clock() >= self._began_at + whole:
-            text = f"the total time limit of {whole:g} s passed; pass a longer timeout="
+            text, error.seconds = f"the total time limit of {whole:g} s passed; pass a longer timeout=", whole
         else:
             text = f"the member's own limit of {limits.total:g} s passed; give it a longer timeout=, or the chain each="
+            error.seconds = limits.total
         error.message = text
         error.args = (text,)
 

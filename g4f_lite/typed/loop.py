@@ -244,7 +244,8 @@ class Loop:
 
     def _time_is_over(self) -> DeadlineExceededError:
         text = f"the total time limit of {self._timeout.total:g} s passed, in which the tools run as well"
-        return DeadlineExceededError(f"{text}; give a longer timeout= if that is too short", limit="total")
+        text += "; give a longer timeout= if that is too short"
+        return DeadlineExceededError(text, limit="total", seconds=self._timeout.total)
 
     def _next_prompt(self, left: float | None) -> Prompt:
         """Return the prompt of the next turn, with the results of this one."""

@@ -10,7 +10,13 @@ from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
 from ..answers.deltas import Delta, Finish, ToolCallDelta
-from ..errors import AllProvidersFailedError, G4FLiteError, ResponseStatusError, ServiceError
+from ..errors import (
+    AllProvidersFailedError,
+    ContextLengthExceededError,
+    G4FLiteError,
+    ResponseStatusError,
+    ServiceError,
+)
 from ..messages import Messages, with_system_text
 from ..prompt import Prompt
 from .schema import Schema
@@ -63,7 +69,7 @@ def is_refusal(error: G4FLiteError, way: Way) -> bool:
         return any(is_refusal(each, way) for each in error.errors)
     if way not in _NAMED or not isinstance(error, (ResponseStatusError, ServiceError)):
         return False
-    if error.status not in _STATUSES:
+    if error.status not in _STATUSES or isinstance(error, ContextLengthExceededError):  # which counts tools as well
         return False
     return bool(re.search(_NAMED[way], f"{error.message} {error.body}"))
 

@@ -14,6 +14,7 @@ import responses
 
 from g4f_lite import (
     AuthenticationError,
+    ContextLengthExceededError,
     G4FLiteError,
     ModelNotSupportedError,
     OpenAICompatible,
@@ -213,7 +214,7 @@ def test_a_servers_trouble(status: int, body: str, provider: OpenAICompatible, w
 @pytest.mark.parametrize(
     ("status", "write", "error", "kind", "attempts"),
     [
-        (400, json.dumps, {"message": "too long", "code": "context_length_exceeded"}, ServiceError, 1),
+        (400, json.dumps, {"message": "too long", "code": "context_length_exceeded"}, ContextLengthExceededError, 1),
         (400, json.dumps, {"message": "no such model", "code": "model_not_found"}, ModelNotSupportedError, 1),
         (404, json.dumps, {"message": "The model `m` does not exist"}, ModelNotSupportedError, 1),
         (401, json.dumps, {"message": "Incorrect API key provided"}, AuthenticationError, 1),
