@@ -1,4 +1,4 @@
-"""Values of a JSON schema that the caller wrote: plain JSON types."""
+"""How JSON becomes plain values, checked against a JSON schema that the caller wrote."""
 
 from __future__ import annotations
 

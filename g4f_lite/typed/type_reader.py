@@ -1,4 +1,4 @@
-"""Values of a Python type, of JSON."""
+"""How JSON becomes a value of a Python type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_MISTAKES = 1_000  # for pydantic to list them, which takes it some microse
 
 
 class TypeReader:
-    """Makes values of a type.
+    """Makes values of a type, of JSON that fits strictly or nearly.
 
     :param kind: the type
     :ivar name: the type as one writes it, for errors
