@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from ..answers.price import Price
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
@@ -22,7 +23,6 @@ from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, RefusalError, ResponseFormatError
 from ..http.retry import may_pass
-from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Fallbacks, Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell

@@ -6,13 +6,13 @@ from contextlib import suppress
 
 import click
 
+from ..answers.price import Price
 from ..batch.summary import counted, dollars
 from ..client.usage import ClientUsage
 from ..errors import MissingDependencyError
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.local.base import EngineProvider
-from ..providers.price import Price
 from .failure import Misuse
 
 

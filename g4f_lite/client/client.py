@@ -21,10 +21,10 @@ from .routing import ModelMap, RoutedProvider, Router, one_proxy
 from .usage import ClientUsage
 
 if TYPE_CHECKING:
+    from ..answers.price import PriceLike
     from ..batch.pace import Pace
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
-    from ..providers.price import PriceLike
     from ..store.cache import Cache
     from ..typed.tools import Approve, ToolLike
     from .chat import Chat

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..answers.call_usage import CallUsage
 from ..answers.stream import AnswerStream
 from ..http.redact import scrub
 from ..prompt import Prompt
@@ -16,7 +17,6 @@ from ..store.answers import Kept
 from ..timeout import Timeout
 from .batches import BatchCalls
 from .options import divide
-from .usage import CallUsage
 
 
 class HostedCalls(BatchCalls):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import Local
+from g4f_lite.answers.price import Price
 from g4f_lite.cli.options import note_fallback, note_waits
 from g4f_lite.cli.spending import set_price
 from g4f_lite.emulator import Emulator
@@ -18,7 +19,6 @@ from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.providers import turns
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
-from g4f_lite.providers.price import Price
 from g4f_lite.testing import Scripted
 
 from .command import asked, assert_refused, call

@@ -13,13 +13,16 @@ import pytest
 import responses
 
 from g4f_lite import Client, Fallback, MissingDependencyError, OpenAICompatible, RateLimitError, Usage
+from g4f_lite.answers.call_usage import CallUsage
+from g4f_lite.answers.cost import price_of
+from g4f_lite.answers.price import Price
 from g4f_lite.client import usage as usage_module
-from g4f_lite.client.prices import price_of
-from g4f_lite.client.usage import CallUsage, ClientUsage
+from g4f_lite.client.usage import ClientUsage
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.identity import identity_of
-from g4f_lite.providers.price import Price
 from g4f_lite.testing import Scripted
+
+from .priced_services import At
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -27,28 +30,6 @@ OPENAI = "https://api.openai.com/v1"
 @pytest.fixture
 def prices() -> Any:
     return pytest.importorskip("genai_prices", reason="the extra `prices` is not installed")
-
-
-class At(Scripted):
-    """A scripted service with an address."""
-
-    def __init__(self, priced_at: str | None, *answers: Any) -> None:
-        super().__init__(*answers)
-        self.priced_at = priced_at
-
-    def begin(self, prompt: Any) -> Any:
-        return _Source(super().begin(prompt), self.priced_at)
-
-
-class _Source:
-    def __init__(self, deltas: Any, priced_at: str | None) -> None:
-        self._deltas, self.priced_at = deltas, priced_at
-
-    def __iter__(self) -> Any:
-        return self._deltas
-
-    def close(self) -> None:
-        self._deltas.close()
 
 
 def test_the_price_is_that_of_the_list(prices: Any) -> None:
@@ -258,11 +239,11 @@ def test_without_the_extra_the_cost_names_it(monkeypatch: pytest.MonkeyPatch) ->
 SCRIPT = """
 import sys
 from g4f_lite import Client, Usage
-from g4f_lite.client.usage import CallUsage
+from g4f_lite.answers.call_usage import CallUsage
 from g4f_lite.testing import Scripted
 client = Client(Scripted(["a", Usage(1, 1, 2)]))
-client.ask("x")
-assert "genai_prices" not in sys.modules, "a call loads it"
+answer = client.ask("x")
+assert not {"genai_prices", "g4f_lite.answers.cost"} & {*sys.modules}, "a call loads it"
 def refuse(event, arguments):
     assert not event.startswith("socket."), (event, arguments)
 sys.addaudithook(refuse)

@@ -135,8 +135,8 @@ def test_the_client_counts_each_prompt_once_and_no_price(
     def price_of(priced_at: str | None, *_: Any) -> Decimal | None:
         return None if priced_at is None else Decimal(1)
 
-    monkeypatch.setattr("g4f_lite.client.prices.price_of", price_of)
-    monkeypatch.setattr("g4f_lite.client.prices.check_installed", lambda: None)
+    monkeypatch.setattr("g4f_lite.answers.cost.price_of", price_of)
+    monkeypatch.setattr("g4f_lite.answers.cost.check_installed", lambda: None)
     emulator.configure(batch_failed=(1,), batch_missing=(2,))
     batch = batch_of(client, path)
     assert client.usage.calls == 0

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
+from ...answers.price import Price
 from ...answers.stream import AnswerStream
 from ...client.routing import RoutedProvider, Router
 from ...client.usage import ClientUsage
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
-from ...providers.price import Price
 from ..answer_format import format_check
 from ..call_options import call_options
 from ..completion import FILE, complete_file, complete_model

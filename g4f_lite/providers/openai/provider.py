@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ...answers.price import PriceLike, check_price
 from ...arguments import check_name
 from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
-from ..price import PriceLike, check_price
 from ..settings import check_fields
 from .address import address_of_environment, read_address
 from .embeddings import EmbeddingProvider

@@ -62,3 +62,8 @@ def check_price(price: Any) -> Price | ModelPrices:
     if isinstance(price, Mapping):
         return ModelPrices({str(model): Price.of(pair) for model, pair in price.items()})
     return Price.of(price)
+
+
+def in_dollars(amount: Any) -> float:
+    """Return an amount without the last digits, which are those of the calculation: not 6.599999999999999e-05."""
+    return float(f"{amount:.12g}")
