@@ -149,6 +149,7 @@ class ClientUsage:
 
     def __init__(self) -> None:
         self._models: defaultdict[str, UsagePart] = defaultdict(UsagePart)
+        self._providers: defaultdict[str, UsagePart] = defaultdict(UsagePart)
         self._ended: deque[CallUsage] = deque()  # calls that are not added up yet
         self._is_adding = False
 
@@ -161,6 +162,17 @@ class ClientUsage:
         with _lock:
             self._add_up()
             return dict(self._models)
+
+    @property
+    def by_provider(self) -> dict[str, UsagePart]:
+        """The same for each provider, by the name that answers and errors have.
+
+        A member of a chain that did not answer has no ``calls`` there, only what it took nevertheless.  If none of the
+        members answered, the call is that of the chain.
+        """
+        with _lock:
+            self._add_up()
+            return dict(self._providers)
 
     @property
     def cost(self) -> float | None:
@@ -187,6 +199,7 @@ class ClientUsage:
         with _lock:
             self._ended.clear()
             self._models.clear()
+            self._providers.clear()
 
     def add(self, call: CallUsage) -> None:
         """Count a call.
@@ -214,8 +227,8 @@ class ClientUsage:
         try:
             while self._ended:
                 call = self._ended.popleft()
-                name = call.model if call.model in self._models or len(self._models) < MOST_MODELS else OTHERS
-                self._models[name].add(call)
+                for parts, name in ((self._models, call.model), (self._providers, call.provider)):
+                    parts[name if name in parts or len(parts) < MOST_MODELS else OTHERS].add(call)
         finally:
             self._is_adding = False
 

@@ -150,6 +150,24 @@ def test_retries_are_those_of_all_members() -> None:
     assert (client.usage.calls, client.usage.failures, client.usage.retries) == (1, 1, 3)
 
 
+def test_a_model_of_two_providers_is_told_apart_by_provider() -> None:
+    free = At("", ["a", COUNTED], ["b", COUNTED], G4FLiteError("no"), name="mine")
+    paid = At(Price(1, 2), ["c", COUNTED], name="hosted")
+    client = Client(Fallback([free, paid]), model="llama")
+    for provider in ("mine", "mine", "hosted"):
+        assert client.ask("x").provider == provider
+    usage = client.usage
+    assert {name: (*counts(each), each.cost) for name, each in usage.by_provider.items()} == {
+        "mine": (2, 0, 20, 10, 0.0),
+        "hosted": (1, 0, 10, 5, 2e-05),
+    }
+    assert {name: (*counts(each), each.cost) for name, each in usage.by_model.items()} == {
+        "llama": (3, 0, 30, 15, 2e-05)
+    }
+    usage.reset()
+    assert usage.by_provider == {}
+
+
 def test_a_member_that_did_not_answer_counts_with_what_it_took() -> None:
     limited = RateLimitError("no", attempts=3)
     members = [At("", limited, name="limited"), At(Price(1, 2), [COUNTED], name="empty"), At("", ["a"], name="good")]
@@ -157,6 +175,11 @@ def test_a_member_that_did_not_answer_counts_with_what_it_took() -> None:
     client.ask("x")
     usage = client.usage
     assert (usage.retries, *counts(usage), usage.cost) == (2, 1, 0, 10, 5, 2e-05)
+    assert {name: (each.retries, *counts(each)) for name, each in usage.by_provider.items()} == {
+        "limited": (2, 0, 0, 0, 0),
+        "empty": (0, 0, 0, 10, 5),
+        "good": (0, 1, 0, 0, 0),
+    }
 
 
 @pytest.mark.parametrize(
