@@ -39,7 +39,7 @@ def price_of(priced_at: PricedAt, model: str, usage: Usage | None, service_tier:
     :raises MissingDependencyError: if the package with the list is needed and missing
     """
     if isinstance(priced_at, ModelPrices):
-        priced_at = priced_at.get(model)
+        priced_at = priced_at.get(model, priced_at.otherwise)
     if priced_at == "":
         return Decimal(0)
     if priced_at is None or usage is None:

@@ -6,6 +6,7 @@ import math
 import pickle
 import subprocess
 import sys
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -159,6 +160,15 @@ def test_models_have_prices_of_their_own() -> None:
         assert (client.usage.cost, client.usage.unpriced) == (None, 1)
         assert client.map(["one"], model="big", max_tokens=1).estimate().cost > 0
         assert client.map(["one"], model="other").estimate().cost is None
+
+
+def test_a_model_that_is_not_in_the_prices_has_that_of_the_list(prices: Any) -> None:
+    provider = OpenAICompatible.preset("openai", price={"big": (2, 10)})
+    for priced_at in (provider.priced_at, pickle.loads(pickle.dumps(provider.priced_at))):
+        costs = [price_of(priced_at, model, Usage(1_000_000, 0)) for model in ("big", "gpt-4o-mini", "unheard-of")]
+        assert costs == [2, Decimal("0.15"), None]
+    local = OpenAICompatible.preset("ollama", price={"big": (2, 10)})
+    assert price_of(local.priced_at, "small", Usage(1, 1)) == 0
 
 
 @pytest.mark.parametrize(("model", "cost"), [("big", 12e-6), ("big-2026", 12e-6), ("other", None)])
