@@ -177,3 +177,12 @@ def test_a_price_is_that_of_all_members_that_are_not_free() -> None:
     for alone, priced_at in ((ollama, price), (Local(), "")):
         set_price(alone, price)
         assert alone.priced_at == priced_at
+
+
+def test_models_have_prices_of_their_own() -> None:
+    listed, ollama = OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama")
+    chain = Fallback([OpenAICompatible("http://127.0.0.1:9/v1"), listed, ollama, Scripted()])
+    set_price(chain, {"big": Price(1, 2)})
+    assert [one.priced_at for one in chain.providers] == [{"big": (1, 2)}, {"big": (1, 2)}, "", {"big": (1, 2)}]
+    others = [getattr(one.priced_at, "otherwise", "free at any price") for one in chain.providers]
+    assert others == ["http://127.0.0.1:9/v1", listed.base_url, "free at any price", None]

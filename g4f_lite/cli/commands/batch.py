@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ...answers.price import Price
+from ...answers.price import PriceLike
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
 from ...batch.summary import Estimate, counted
@@ -131,7 +131,7 @@ def command(
     failed: Path | None,
     head: int | None,
     estimate: bool,
-    price: Price | None,
+    price: PriceLike | None,
     retry_failed: bool,
     hosted: Path | None,
     poll: float,
