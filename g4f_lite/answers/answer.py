@@ -95,7 +95,8 @@ class Answer(str):
     def cost(self) -> float | None:
         """What the answer cost in US dollars, with all calls that it took; None if the price of one is not known.
 
-        It is 0.0 for a model that costs nothing, and for an answer that came from a cache or a store.
+        It is 0.0 for a model that costs nothing, and for an answer that came from a cache or a store.  ``price=`` of
+        the provider says it where the extra ``prices`` does not, also that a server of your own is free: ``(0, 0)``.
 
         :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """

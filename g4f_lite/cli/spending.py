@@ -88,4 +88,4 @@ def _told_cost(usage: ClientUsage) -> str:
     with suppress(MissingDependencyError):
         if usage.known_cost:
             return f"{dollars(usage.known_cost)}, without {counted(usage.unpriced, 'call')} whose price is not known"
-    return "cost not known"
+    return "cost not known" + ("; give --price P,A" if usage.prompt_tokens else "")

@@ -134,7 +134,7 @@ class ClientUsage:
     :ivar completion_tokens: tokens of the answers
     :ivar cached_tokens: those of the prompts that were in the service's cache
     :ivar reasoning_tokens: those of the answers that were reasoning
-    :ivar unpriced: calls without a known price, of which ``cost`` is None
+    :ivar unpriced: calls whose cost is not known, so that ``cost`` is None; ``price=`` of their provider may mend that
     """
 
     calls = _Total()

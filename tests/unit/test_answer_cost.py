@@ -15,12 +15,14 @@ import pytest
 from g4f_lite import (
     Answer,
     Client,
+    EmptyResponseError,
     Fallback,
     G4FLiteError,
     MissingDependencyError,
     OpenAICompatible,
     OtherChoice,
     RateLimitError,
+    Reasoning,
     ToolCallDelta,
     Usage,
 )
@@ -164,10 +166,17 @@ def test_the_tokens_of_all_choices_are_in_the_cost_of_the_first() -> None:
     assert (stream.text().cost, stream.other_choices[1].cost) == (3e-6, None)
 
 
+def test_an_empty_answer_has_a_cost_that_is_not_known() -> None:
+    client = Client(At(DEAR, []))
+    with pytest.raises(EmptyResponseError):
+        client.ask("x")
+    assert (client.usage.failures, client.usage.unpriced) == (1, 1)
+
+
+@pytest.mark.parametrize("cut", [["a", G4FLiteError("cut")], [Reasoning("Hmm"), G4FLiteError("cut")]])
 @pytest.mark.parametrize("chain", [False, True])
-def test_what_failed_in_the_middle_has_a_cost_that_is_not_known(*, chain: bool) -> None:
-    cut: list[Any] = ["a", G4FLiteError("cut")]
-    service = At(DEAR, cut, RateLimitError("no"), ["c", ONE])
+def test_what_failed_in_the_middle_has_a_cost_that_is_not_known(cut: list[Any], *, chain: bool) -> None:
+    service = At(DEAR, cut)
     client = Client(Fallback([service, At("", "never asked")]) if chain else service)
     with pytest.raises(G4FLiteError, match="cut"):
         client.ask("x")

@@ -350,6 +350,15 @@ def test_a_command_tells_the_cost_that_is_known() -> None:
     assert told_usage(usage).endswith("; about $1.00, without 1 call whose price is not known")
 
 
+@pytest.mark.parametrize(
+    ("used", "told"), [(COUNTED, "; cost not known; give --price P,A"), (None, "; cost not known")]
+)
+def test_a_command_says_how_to_learn_a_cost(used: Usage | None, told: str) -> None:
+    usage = ClientUsage()
+    usage.add(CallUsage("m", None, used))
+    assert told_usage(usage).endswith(told)
+
+
 def test_a_program_may_end_before_an_answer() -> None:
     code = "import g4f_lite, g4f_lite.testing as t; s = g4f_lite.Client(t.Scripted('one two')).stream('x'); next(s)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
