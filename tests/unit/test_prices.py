@@ -246,6 +246,14 @@ def test_without_the_extra_the_cost_names_it(monkeypatch: pytest.MonkeyPatch) ->
         _ = usage.by_model["gpt-4o"].cost
 
 
+def test_what_costs_nothing_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    usage = ClientUsage()
+    for priced_at in ("", OPENAI):
+        usage.add(CallUsage("gpt-4o", priced_at, Usage(1, 1)))
+    assert usage.by_model["gpt-4o"].unpriced == 1
+
+
 SCRIPT = """
 import sys
 from g4f_lite import Client, Usage

@@ -182,6 +182,14 @@ def test_a_member_that_did_not_answer_counts_with_what_it_took() -> None:
     }
 
 
+def test_a_member_that_fails_after_it_has_begun_counts_once() -> None:
+    client = Client(Fallback([At(Price(1, 2), [COUNTED, G4FLiteError("cut", attempts=3)]), At("", "never asked")]))
+    with pytest.raises(G4FLiteError, match="cut"):
+        client.ask("x")
+    usage = client.usage
+    assert (usage.retries, *counts(usage), usage.cost) == (2, 1, 1, 10, 5, 2e-05)
+
+
 @pytest.mark.parametrize(
     ("error", "unpriced"),
     [
