@@ -102,7 +102,7 @@ class BatchRun:
                 stack.enter_context(failures)
             stack.enter_context(self._ending())
             wrong = self._write(answers)
-            is_kept_back = len(self.rows) - len(wrong) < self.files.earlier
+            is_kept_back = len(self.results) - len(wrong) < self.files.earlier
             if not is_kept_back:
                 for file in (output, failures):
                     if file is not None:

@@ -360,7 +360,7 @@ class CompletionChunk(str, Extended):
 class Model(Result):
     """The name of a model; ``created`` is 0, because providers do not report it.
 
-    :ivar owned_by: the name of the provider
+    :ivar owned_by: the name of the provider; of a chain, of the members that have the model, as in "Groq or Local"
     """
 
     id: str

@@ -124,6 +124,7 @@ class ChainCall(CheckedSource):
             try:
                 if refusal is not None:
                     raise refusal
+                member.note_asked(self._prompt.model)
                 source = provider.begin(self._turns.prompt(position, limits, share, has_fallback=others))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
@@ -147,6 +148,8 @@ class ChainCall(CheckedSource):
                 # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
                 if refusal is None and not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
+                if refusal is None and isinstance(error, ModelNotSupportedError):
+                    member.note_lacking(self._prompt.model)
                 errors[position] = error
                 logger.info("Fallback: no answer from %s", error)
                 continue

@@ -166,7 +166,7 @@ def command(
         note(f"{files.name} has no prompts{skipped}; nothing is sent, and no file is written")
         return
     if not estimate:
-        files.check_earlier(len(rows), fresh=options["fresh"])
+        files.check_earlier(len(prompts), fresh=options["fresh"])
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
     options.update(call_options, proxy=provider_options.proxy)

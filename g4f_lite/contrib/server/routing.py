@@ -13,6 +13,7 @@ from ...providers.fallback import Fallback
 from ...providers.local.base import EngineProvider
 from ...providers.selection import ProviderLike
 
+ANY_MODEL = "g4f-lite serve --any-model"
 # What ``Local`` takes for a file on this machine, or for one to download: both are for the one who runs the server.
 _FILE = re.compile(
     r"hf:|https?:|(?:www\.)?(?:hf|huggingface)\.co/|[/\\.~]|[A-Z]:|.*\.gguf$|.*\.\.", re.DOTALL | re.IGNORECASE
@@ -21,6 +22,10 @@ _FILE = re.compile(
 
 class ClientsRouter(Router):
     """Finds providers and models by the names that clients send, of which none may be that of a file."""
+
+    call_template = f"{ANY_MODEL}, or create_app(…, {{}})"
+    server_template = "g4f-lite serve ollama"
+    chain_template = f"{ANY_MODEL} lets each answer with its own"
 
     def find(self, model: str | None, provider: ProviderLike | None = None) -> tuple[BaseProvider, str | None]:
         found, name = super().find(model, provider)
