@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import responses
 
 from g4f_lite import (
     Answer,
@@ -23,6 +24,7 @@ from g4f_lite import (
     OtherChoice,
     RateLimitError,
     Reasoning,
+    RetryPolicy,
     ToolCallDelta,
     Usage,
 )
@@ -121,6 +123,24 @@ def test_the_cost_of_a_chain_is_that_of_the_members_that_took_tokens(members: li
     client = Client(Fallback(members))
     assert client.ask("x").cost == cost
     assert (client.usage.calls, client.usage.failures, client.usage.cost) == (1, 0, cost)
+
+
+def test_the_members_of_a_chain_have_their_prices_and_retries() -> None:
+    one = {"choices": [{"message": {"content": "one"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+    often = RetryPolicy(attempts=3, backoff=0.0)
+    members = [
+        OpenAICompatible("http://a.example/v1", model="llama", price=(100, 200), retry=often),
+        OpenAICompatible("http://b.example/v1", model="llama", price=(1, 2)),
+    ]
+    with responses.RequestsMock() as mocked, Client(Fallback(members)) as client:
+        for _ in range(3):
+            mocked.post("http://a.example/v1/chat/completions", status=503)
+        mocked.post("http://b.example/v1/chat/completions", json=one)
+        assert client.ask("x").cost == 3e-6
+        assert {name: (each.calls, each.retries, each.cost) for name, each in client.usage.by_provider.items()} == {
+            "OpenAICompatible (a.example)": (0, 2, 0.0),
+            "OpenAICompatible (b.example)": (1, 0, 3e-6),
+        }
 
 
 def test_the_turns_of_a_tool_have_the_price_of_the_member_that_answered_each() -> None:
