@@ -74,10 +74,8 @@ class Answered(Result):
 
     def __reduce__(self) -> tuple[Any, ...]:  # without the headers, which may hold a secret
         every = fields(self)  # type: ignore[arg-type]  # each subclass is a dataclass
-        return _restored, (
-            type(self),
-            {each.name: getattr(self, each.name) for each in every if each.name != "_response"},
-        )
+        kept = {each.name: getattr(self, each.name) for each in every if each.name != "_response"}
+        return _restored, (type(self), kept)
 
 
 def _restored(kind: Callable[..., Answered], kept: dict[str, Any]) -> Answered:
