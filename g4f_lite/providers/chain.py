@@ -140,7 +140,7 @@ class ChainCall(CheckedSource):
                 member.name_in(error)
                 self._name_limit(error, limits)
                 if source is not None:
-                    self._count_in_vain(source, provider, error, first)
+                    self._count_in_vain(source, error, first)
                 self._turns.add_up(position, error)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
@@ -194,14 +194,14 @@ class ChainCall(CheckedSource):
         models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
 
-    def _count_in_vain(self, source: Source, provider: BaseProvider, error: G4FLiteError, first: list[Delta]) -> None:
+    def _count_in_vain(self, source: Source, error: G4FLiteError, first: list[Delta]) -> None:
         """Count what a member took that did not answer.
 
         :param source: its call
         :param first: what had come from it
         """
         self.in_vain += getattr(source, "in_vain", ())
-        model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
+        model = getattr(source, "model", None) or self._prompt.model  # a member that lacks the model has none
         usage = next((delta for delta in first if isinstance(delta, Usage)), None)
         call = CallUsage.in_vain(source, error, model, usage, begun=bool(first))
         if not call.took_nothing:
