@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..answers.answer import Answer
+from ..errors import OutputError
 from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
 from .result import Result
 
@@ -87,14 +88,14 @@ class Writer:
     def _columns(self, result: Result[Any]) -> dict[str, Any]:
         usage = result.usage
         values = (
-            result.text,
+            _text_of(result),
             self._say(result.error_text) or None,
             result.finish_reason,
             result.refusal,
             None if usage is None else usage.prompt_tokens,
             None if usage is None else usage.completion_tokens,
         )
-        return {**dict(zip(_ADDED, values, strict=True)), **_fields_in(result.text, self._fields)}
+        return {**dict(zip(_ADDED, values, strict=True)), **_fields_in(_output_of(result), self._fields)}
 
     def _write_columns(self, values: dict[str, Any]) -> None:
         if self._csv is None:
@@ -152,9 +153,8 @@ def _has_answer(line: Any) -> bool:
     return line["error"] is None and (line.get("answer") is not None or line.get("response") is not None)
 
 
-def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
-    """Return fields of an answer in JSON as columns; empty where it does not have them."""
-    value = _json_in(text)
+def _fields_in(value: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return fields of the value of an answer as columns; empty where it does not have them."""
     found = value if isinstance(value, dict) else {}
     return {
         name: field if isinstance(field := found.get(name, ""), str) else json.dumps(field, ensure_ascii=False)
@@ -164,19 +164,22 @@ def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
 
 def _output_of(result: Result[Any]) -> Any:
     """Return the value of an answer in JSON; None for one that is not what was asked for."""
-    return None if result.error is not None else _json_in(result.text)
-
-
-def _json_in(text: str | None) -> Any:
+    if not isinstance(result.output, Answer):
+        return result.output
     with suppress(ValueError, RecursionError):
-        return json.loads(text or "")
+        return json.loads(result.output)
     return None
+
+
+def _text_of(result: Result[Any]) -> str | None:
+    """Return the text of an answer, also of one that is not what was asked for; None if there is none."""
+    return result.error.partial if isinstance(result.error, OutputError) else result.text
 
 
 def _told(result: Result[Any], error: str) -> dict[str, Any]:
     """Return what a JSON line says about a result; an answer that is not what was asked for has an error as well."""
     if result.answer is None:
-        return {"answer": None, "error": error or None}
+        return {"answer": _text_of(result), "error": error or None}
     told = result.answer.to_dict()
     return {"answer": told["text"], "error": error or None, **{name: told[name] for name in _TOLD[2:]}}
 

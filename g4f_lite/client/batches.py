@@ -36,7 +36,7 @@ class BatchCalls:
 
     :param router: finds the provider of a call
     :param provider: the provider for prompts that name none; None for the client's
-    :param output: the type of the answers; None for text
+    :param output: the type of the answers, or their JSON schema; None for text
     :param repairs: how many times to ask again if an answer is not a value of the type
     :param use: the tools of the prompts, and how they are run
     """
@@ -53,7 +53,7 @@ class BatchCalls:
         self._router = copy.copy(router)
         self._router.pace = None  # a batch waits before the call, whose time limits that does not use up
         self._provider = provider
-        self._output = output
+        self._output = copy.deepcopy(output) if isinstance(output, dict) else output  # it may change before it is read
         self._repairs = repairs
         self._use = use
         self.stored_as = "" if output is None else json.dumps(self._kind.schema.json, sort_keys=True)

@@ -90,7 +90,7 @@ def asked(prompt: Prompt, way: Way, schema: Schema, provider: Provider) -> Promp
     """Return the prompt that asks for JSON in one way."""
     options = dict(prompt.options)
     if way == "json_schema":
-        strict = strict_form(schema.json, limits_of_texts=not provider.reads_schema)
+        strict = strict_form(schema.json, limits_of_texts=not provider.reads_schema, may_require=not schema.is_own)
         inner = {"name": schema.name, "schema": schema.json if strict is None else strict, "strict": strict is not None}
         options["response_format"] = {"type": "json_schema", "json_schema": inner}
     elif way == "tool":

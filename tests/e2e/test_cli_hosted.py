@@ -85,3 +85,18 @@ def test_ctrl_c_leaves_a_hosted_batch_to_the_service(emulator: Emulator, here: l
     assert b"the service goes on, and the same command fetches the answers" in told
     done = call(*hosted)
     assert json.loads(done.stdout)["answer"] == "one", done.stderr
+
+
+def test_an_answer_that_does_not_fit_the_schema_is_sent_again_by_itself(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    emulator.configure(batch_polls=0)
+    (tmp_path / "in.txt").write_text('{"city": 1}\nno\n', encoding="utf-8")
+    files = ["-o", str(tmp_path / "out.jsonl"), "--hosted", str(tmp_path / "run.json"), "--poll", "0.01"]
+    command = ["batch", str(tmp_path / "in.txt"), *files, "--schema", '{"required": ["city"]}', *here]
+    done = call(*command)
+    assert (done.returncode, done.stdout[:20]) == (1, "1 answered, 1 failed"), done.stderr
+    assert done.stderr.endswith("; the same command with --retry-failed asks for them again\n")
+    emulator.answer('{"city": 2}')
+    assert call(*command, "--retry-failed").returncode == 0
+    assert [line["output"] for line in lines(tmp_path / "out.jsonl")] == [{"city": 1}, {"city": 2}]

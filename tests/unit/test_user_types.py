@@ -167,7 +167,7 @@ TYPED_ANSWERS = """
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Optional
+from typing import Any, Literal, Optional
 
 import g4f_lite
 from g4f_lite import (
@@ -192,6 +192,8 @@ assert_type(g4f_lite.ask("x", output=Person), Person)
 assert_type(client.ask("x", output=None), Answer)
 assert_type(client.ask("x", output=City, temperature=0, repairs=2, system="y"), City)
 assert_type(client.ask("x", output=list[Person]), list[Person])
+assert_type(client.ask("x", output={"type": "object"}), Any)
+assert_type(client.stream("x", output={"type": "array"}), TypedStream[Any])
 assert_type(client.ask("x", output=int), int)
 city: City = client.ask("x", output=City)
 conversation = client.conversation()
