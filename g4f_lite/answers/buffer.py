@@ -64,6 +64,11 @@ class Buffer:
         self._attached_bytes = self._bytes = 0
         self._joined: list[Delta] = []
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything has arrived."""
+        return self.has_content or self.finished or bool(self.identity or self.usage)
+
     def add(self, delta: Delta) -> None:
         """Keep a delta.
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 from ..errors import G4FLiteError, ResponseFormatError, StreamInterruptedError
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
+from .call_usage import CallUsage, took_by
 from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content, no_end
 from .images import ImageResponse
 from .interruption import hear_interrupts, raise_interrupt
@@ -186,7 +187,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self.check_length()
-        return self._answer_of(self._buffer)
+        return self._answer_of(self._buffer, took_by(self))
 
     @property
     def attempts(self) -> int | None:
@@ -230,9 +231,14 @@ class AnswerStream(Generator[Piece, None, None]):
         self.check_length(*others.values())
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
-    def _answer_of(self, buffer: Buffer) -> Answer:
+    def _answer_of(self, buffer: Buffer, took: tuple[CallUsage, ...] = ()) -> Answer:
         named: dict[str, Any] = {"model": self.model, "served_model": self.served_model, "provider": self.provider}
-        return Answer(seconds=self.seconds, **named, **buffer.parts)
+        return Answer(seconds=self.seconds, took=took, **named, **buffer.parts)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has arrived."""
+        return self._buffer.begun
 
     @property
     def identity(self) -> Identity | None:

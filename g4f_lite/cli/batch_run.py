@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from ..answers.price import PriceLike
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
@@ -22,7 +23,6 @@ from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, OutputError
 from ..http.retry import may_pass
-from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Fallbacks, Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
@@ -67,7 +67,7 @@ class BatchRun:
     results: BatchResults[Any]
     rows: Sequence[Row]
     files: BatchFiles
-    price: Price | None
+    price: PriceLike | None
     fresh: bool
     fallbacks: Fallbacks
 
@@ -233,9 +233,6 @@ class BatchRun:
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""
-        if isinstance(self.results, HostedBatch):  # whose calls have no known price in client.usage
-            usage = self.results.usage
-            return None if self.price is None else self.price.cost(usage.prompt_tokens, usage.completion_tokens)
         with suppress(MissingDependencyError):
             # With a given price, a call without tokens, as one that Ctrl-C ends, does not hide what others cost.
             return self.client.usage.cost if self.price is None else self.client.usage.known_cost

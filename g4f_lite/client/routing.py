@@ -21,11 +21,11 @@ from .usage import ClientUsage
 
 if TYPE_CHECKING:
     from ..answers.deltas import Delta
+    from ..answers.price import PriceLike
     from ..answers.stream import AnswerStream
     from ..batch.pace import Pace
     from ..prompt import Prompt
     from ..providers.openai.keys import KeyLike
-    from ..providers.price import PriceLike
     from ..store.cache import Cache
     from ..typed.ask import Question
     from ..typed.loop import ToolUse

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Attached, Delta, Finish, Usage, no_end, up_to_content
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
@@ -80,6 +81,7 @@ class ChainCall(CheckedSource):
         self.attempts: int | None = None
         self.response: Response | None = None
         self.priced_at: Any = None  # of the member that is asked
+        self.in_vain: list[CallUsage] = []  # what members took that did not answer
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -118,6 +120,7 @@ class ChainCall(CheckedSource):
             others = members_left > 1 or self._prompt.allowance.has_fallback
             limits, share = self._limits(provider, members_left, self._most if others else math.inf)
             first: list[Delta] = []
+            source: Source | None = None
             try:
                 if refusal is not None:
                     raise refusal
@@ -136,6 +139,8 @@ class ChainCall(CheckedSource):
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
+                if source is not None:
+                    self._count_in_vain(source, error, first)
                 self._turns.add_up(position, error)
                 if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
                     breaker.failed(error)
@@ -155,6 +160,9 @@ class ChainCall(CheckedSource):
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.response = getattr(source, "response", None)
+            # Of a chain in this one, both are known now.
+            self.priced_at = getattr(source, "priced_at", None)
+            self.in_vain += getattr(source, "in_vain", ())
             if errors:
                 model = self._telling_model(position)
                 answering = self.provider + (f" (model {model!r})" if model else "")
@@ -185,6 +193,19 @@ class ChainCall(CheckedSource):
         given = [errors[position] for position in sorted(errors)]
         models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _count_in_vain(self, source: Source, error: G4FLiteError, first: list[Delta]) -> None:
+        """Count what a member took that did not answer.
+
+        :param source: its call
+        :param first: what had come from it
+        """
+        self.in_vain += getattr(source, "in_vain", ())
+        model = getattr(source, "model", None) or self._prompt.model  # a member that lacks the model has none
+        usage = next((delta for delta in first if isinstance(delta, Usage)), None)
+        call = CallUsage.in_vain(source, error, model, usage, begun=bool(first))
+        if not call.took_nothing:
+            self.in_vain.append(call)
 
     def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
         """Tell the program which members failed before the one that answers, or at least what is wrong with them."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ..answers.answer import Answer
+from ..answers.call_usage import CallUsage, took_by
 from ..answers.deltas import COUNTS, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number
@@ -81,6 +82,7 @@ class Question(Generic[T]):
         self._began_at = time.monotonic()
         self._limits = Timeout.of(self.prompt.timeout, getattr(self.provider, "timeout", None))  # of all answers
         self._usages: list[Usage] = []
+        self._took: list[CallUsage] = []  # by the answers before the last one
         self._why_again = ""
         self._closed = False
         self._in_approve = 0.0  # seconds, which do not count
@@ -165,6 +167,7 @@ class Question(Generic[T]):
 
     def _go_on(self) -> None:
         """Prepare the next answer, which is closed if the question is: close() may have seen the answer before."""
+        self._took += took_by(self.stream)
         self.stream = self._stream()
         if self._closed:
             self.stream.close()
@@ -248,6 +251,11 @@ class Question(Generic[T]):
         """What has come of the last answer, without the text before a call of tools: a value in it would be a guess."""
         whole, text = self.stream.answer, self.stream.messages[-1]["content"] or ""
         return whole if text == whole else Answer(text, **vars(whole))
+
+    @property
+    def took(self) -> tuple[CallUsage, ...]:
+        """What the calls of all answers took."""
+        return (*self._took, *took_by(self.stream))
 
     @property
     def usage(self) -> Usage | None:

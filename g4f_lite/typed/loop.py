@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 from ..answers.buffer import Buffer
+from ..answers.call_usage import CallUsage, took_by
 from ..answers.deltas import Attached, Delta, Finish, ToolCall, ToolCallDelta, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_whole_number
@@ -128,6 +129,11 @@ class Loop:
     def model(self) -> str | None:
         """The model of the last turn."""
         return self._turn.model
+
+    @property
+    def took(self) -> tuple[CallUsage, ...]:
+        """What the calls of all turns took."""
+        return tuple(call for turn in (*self._ended, self._turn) for call in took_by(turn))
 
     @property
     def messages(self) -> Messages:

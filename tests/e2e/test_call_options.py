@@ -175,6 +175,13 @@ def test_a_schema_without_the_package_that_checks_it(
         (["-o", "workers=2"], "workers cannot be given with --option"),
         (["-o", "price=1"], "price cannot be given with --option; pass --price"),
         (["--price", "1"], "tokens of prompts and of answers, such as 0.15,0.60, not '1'"),
+        (["--price", "big=1"], "such as 0.15,0.60, not 'big=1'"),
+        (["--price", "=1,2"], "such as 0.15,0.60, not '=1,2'"),
+        (["--price", "big="], "such as 0.15,0.60, not 'big='"),
+        (["--price", "big=1,-2"], "such as 0.15,0.60, not 'big=1,-2'"),
+        (["--price", "1,2", "--price", "3,4"], "--price is given twice for all models"),
+        (["--price", "big=1,2", "--price", "big=1,2"], "--price is given twice for big"),
+        (["--price", "big=1,2", "--price", "1,2"], "--price P,A is for all models"),
     ],
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:

@@ -41,6 +41,16 @@ def test_usage_is_that_of_all_turns(emulator: Emulator, here: list[str]) -> None
         assert say(terminal, "/usage") == shown
 
 
+def test_usage_has_the_price_that_is_given_for_a_model(emulator: Emulator, here: list[str]) -> None:
+    with Terminal("chat", *here, "--price", "echo=1000000,0", "--price", "gpt-4=2000000,0") as terminal:
+        terminal.wait_for("> ")
+        say(terminal, "One.")
+        assert "; about $1.00\r\n" in say(terminal, "/usage")
+        say(terminal, f"/model {here[1]}:gpt-4")  # another provider
+        say(terminal, "Two.")  # with the first turn
+        assert "; about $7.00\r\n" in say(terminal, "/usage")
+
+
 def test_commands(emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # as the line shows no long path whole
     file = tmp_path / "talk.json"

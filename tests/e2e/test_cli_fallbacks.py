@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import Local
+from g4f_lite.answers.price import Price
 from g4f_lite.cli.options import note_fallback, note_waits
 from g4f_lite.cli.spending import set_price
 from g4f_lite.emulator import Emulator
@@ -25,7 +26,6 @@ from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.providers import turns
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
-from g4f_lite.providers.price import Price
 from g4f_lite.testing import Scripted
 
 from .command import asked, assert_refused, call
@@ -207,3 +207,12 @@ def test_a_price_is_that_of_all_members_that_are_not_free() -> None:
     for alone, priced_at in ((ollama, price), (Local(), "")):
         set_price(alone, price)
         assert alone.priced_at == priced_at
+
+
+def test_models_have_prices_of_their_own() -> None:
+    listed, ollama = OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama")
+    chain = Fallback([OpenAICompatible("http://127.0.0.1:9/v1"), listed, ollama, Scripted()])
+    set_price(chain, {"big": Price(1, 2)})
+    assert [one.priced_at for one in chain.providers] == [{"big": (1, 2)}, {"big": (1, 2)}, "", {"big": (1, 2)}]
+    others = [getattr(one.priced_at, "otherwise", "free at any price") for one in chain.providers]
+    assert others == ["http://127.0.0.1:9/v1", listed.base_url, "free at any price", None]

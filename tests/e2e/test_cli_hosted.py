@@ -53,6 +53,25 @@ def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: lis
     assert_refused(call(*hosted, *here), "belongs to a batch of other prompts")
 
 
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        (["1000,500000"], ", about $1.50"),
+        (["echo=1000,500000", "other=0,0"], ", about $1.50"),
+        (["other=1,2"], ""),
+        ([], ""),
+    ],
+)
+def test_a_hosted_batch_has_the_price_that_is_given(
+    here: list[str], tmp_path: Path, prices: list[str], told: str
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo words\n", encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("in.txt", "out.jsonl", "run.json")]
+    given = [part for price in prices for part in ("--price", price)]
+    command = ["batch", files[0], "-o", files[1], "--hosted", files[2], "--poll", "0.01", *given, *here]
+    assert call(*command).stdout == f"2 answered, 0 failed; 3 tokens of prompts and 3 of answers{told}\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
 def test_ctrl_c_leaves_a_hosted_batch_to_the_service(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     emulator.configure(batch_polls=2)

@@ -66,7 +66,8 @@ def main(stream: bool) -> None:
     raw = patient.chat.completions.with_raw_response.create("Hello", logprobs=True)
     status, header, parsed = raw.status_code, raw.headers["x"], raw.parse()
     chances: list[float] = [each.logprob for each in (parsed.choices[0].logprobs or ChoiceLogprobs()).content or []]
-    cost: float | None = client.usage.cost or client.usage.by_model["m"].cost
+    cost: float | None = client.usage.cost or client.usage.by_model["m"].cost or client.usage.by_provider["p"].cost
+    cost = client.ask("Hello").cost or client.chat.completions.create("Hello").cost
     known: float = client.usage.known_cost + client.usage.prompt_tokens
     estimated: bool = client.count_tokens("Hello").is_estimate
     answer: Answer = client.ask("Hello", system="Be brief.", images=[b"", "cat.png"], timeout=5, seed=1)

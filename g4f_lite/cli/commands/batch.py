@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ...answers.price import PriceLike
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
 from ...batch.summary import Estimate, counted
@@ -16,7 +17,6 @@ from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
 from ...providers.fallback import Fallback
-from ...providers.price import Price
 from ...providers.registry import is_provider_name, is_url
 from ..answer_format import UNCHECKED, with_output
 from ..batch_files import BatchFiles
@@ -131,7 +131,7 @@ def command(
     failed: Path | None,
     head: int | None,
     estimate: bool,
-    price: Price | None,
+    price: PriceLike | None,
     retry_failed: bool,
     hosted: Path | None,
     poll: float,

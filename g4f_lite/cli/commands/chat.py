@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
+from ...answers.price import PriceLike
 from ...client.routing import RoutedProvider, Router
 from ...errors import MissingDependencyError, OutputError
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
-from ...providers.price import Price
 from ..answer_format import format_check, with_output
 from ..call_options import call_options
 from ..completion import FILE, complete_file, complete_model
@@ -93,7 +93,7 @@ def command(
     no_stream: bool,
     raw: bool,
     as_json: bool,
-    price: Price | None,
+    price: PriceLike | None,
     no_stdin: bool,
 ) -> None:
     """Send a prompt and print the answer as it arrives.
@@ -142,7 +142,8 @@ def command(
         def choose(name: str) -> tuple[BaseProvider, BaseProvider]:
             is_local = name.partition(":")[0].strip().lower() == "local"
             options = replace(provider_options, names=(name,), base_url=None, key_file=None)
-            other = _made(options, engine if is_local else {}, None)  # the price is that of the first provider
+            of_models = price if isinstance(price, dict) else None  # another is that of the first provider
+            other = _made(options, engine if is_local else {}, of_models)
             note_download(other, None)
             _check_ready(other)
             return other, RoutedProvider(Router(other))
@@ -179,7 +180,7 @@ def command(
         suggest_better_models(provider)
 
 
-def _made(options: ProviderOptions, engine: EngineOptions, price: Price | None) -> BaseProvider:
+def _made(options: ProviderOptions, engine: EngineOptions, price: PriceLike | None) -> BaseProvider:
     """Return the provider that the options choose; what a chain of several skips, and what they wait for, is told.
 
     :param price: what its tokens cost; None for what is known
