@@ -55,7 +55,7 @@ class Prompt:
     fresh: bool = False
     without: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
-    may_name_file: bool = True
+    may_name_file: bool = field(default=True, repr=False)
 
     @classmethod
     def of(

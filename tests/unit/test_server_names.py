@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Local, ModelNotSupportedError, OpenAICompatible
+from g4f_lite import (
+    G4FLiteError,
+    Local,
+    ModelNotSupportedError,
+    OpenAICompatible,
+    ServiceError,
+    TransportError,
+)
 from g4f_lite.contrib.server import create_app
 from g4f_lite.providers.local import weights
 from g4f_lite.providers.local.catalogue import WEIGHTS
@@ -111,6 +118,49 @@ def test_names_of_services_and_those_that_the_program_maps_may_be_paths() -> Non
     app = create_app([Local(), Scripted("an answer")], models={"/models/x": Scripted("another")})
     assert "an answer" in ask(app, "owner/name")[1]
     assert "another" in ask(app, "/models/x")[1]
+
+
+class Small(Scripted):
+    """A provider that knows its models."""
+
+    models = ("small",)
+
+    def get_model(self, name: str | None = None) -> str | None:
+        if name not in (None, "small"):
+            raise ModelNotSupportedError(f"it has no model {name!r}")
+        return "small"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ModelNotSupportedError("no such model", status=404), 404),
+        (TransportError("it is down"), 404),
+        (ServiceError("it is broken"), 502),
+    ],
+)
+def test_a_chain_that_lacks_a_model_names_the_option_that_answers_every_name(
+    error: G4FLiteError, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "g4f_lite.server")
+    chain = [Scripted(error, "Hello"), Small("Hi")]
+    found, body = ask(create_app(chain), "large")
+    assert (found, "g4f-lite serve --any-model" in json.loads(body)["error"]["message"]) == (status, True)
+    (line,) = caplog.messages
+    assert line.endswith(
+        "; a provider lacks the model that the client named: g4f-lite serve --any-model answers every name"
+    )
+    caplog.clear()
+    assert ask(create_app(chain, models={"*": None}), "large")[0] == 200
+    assert "--any-model" not in caplog.messages[0]
+
+
+def test_a_model_of_a_chain_is_owned_by_the_members_that_have_it() -> None:
+    app = create_app([Scripted(model="large"), Small()])
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/models", "HTTP_HOST": "localhost"}
+    body = b"".join(app(environ, lambda status, headers: None))
+    owners = {row["id"]: row["owned_by"] for row in json.loads(body)["data"]}
+    assert owners == {"large": "Scripted", "small": "Small"}
 
 
 LISTED = ["nomic-embed-text", "llama3.2", "qwen2.5:7b"]

@@ -81,8 +81,9 @@ def test_calls_of_a_chunk_through_a_client(provider: OpenAICompatible) -> None:
             assert made.object
 
     (python, built_in), alone = calls_of_each(read), calls_of_each(lambda pieces: ask(provider, pieces))
-    assert python <= alone[0] + 6.01  # a hundredth for what happens once per answer
-    assert built_in <= alone[1] + 4.01  # one is not counted where Python has specialized the code around it
+    # A tenth for what happens once per answer, or per read of the socket: how many pieces come at once varies.
+    assert python <= alone[0] + 6.1
+    assert built_in <= alone[1] + 4.1  # one is not counted where Python has specialized the code around it
 
 
 def test_calls_of_a_warm_call(provider: OpenAICompatible) -> None:

@@ -11,12 +11,18 @@ from ...providers.fallback import Fallback
 from ...providers.local.base import EngineProvider
 from ...providers.selection import ProviderLike
 
+ANY_MODEL = "g4f-lite serve --any-model"
+
 
 class ClientsRouter(Router):
     """Finds providers and models by the names that clients send, of which none may be that of a file.
 
     Files on this machine, and those to download, are for the one who runs the server.
     """
+
+    call_template = f"{ANY_MODEL}, or create_app(…, {{}})"
+    server_template = "g4f-lite serve ollama"
+    chain_template = f"{ANY_MODEL} lets each answer with its own"
 
     def find(self, model: str | None, provider: ProviderLike | None = None) -> tuple[BaseProvider, str | None]:
         found, name = super().find(model, provider)
