@@ -8,6 +8,7 @@
     │   ├── AuthenticationError         a rejected key, or a token rejected after one refresh
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
+    │   │   └── ContextLengthExceededError  a prompt that is too long for the model
     │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
     │   │   ├── NotJsonError            text that is not JSON, where Answer.json() or a tool needs it
@@ -73,6 +74,7 @@ class G4FLiteError(Exception):
     :param attempts: how many times the request was sent
     :param elapsed: seconds since the call began
     :param partial: the text of the answer that had arrived
+    :param skipped: whether a chain left the provider out, so that it was not asked
     :ivar waited: seconds of ``elapsed`` that the call waited because the service had asked for it
     :ivar after_calls: whether the model had called tools before: to ask again is to call the functions again
     """
@@ -86,13 +88,14 @@ class G4FLiteError(Exception):
         attempts: int | None = None,
         elapsed: float | None = None,
         partial: str = "",
+        skipped: bool = False,
     ) -> None:
         message = sanitize(message)  # it may quote a service
         super().__init__(message)
         self.message = message
         self.provider, self.step, self.attempts = provider, step, attempts
         self.elapsed, self.waited = elapsed, 0.0
-        self.partial, self.after_calls = partial, False
+        self.partial, self.skipped, self.after_calls = partial, skipped, False
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.provider, self.step) if part)
@@ -154,11 +157,8 @@ class ProviderError(G4FLiteError):
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
-        self.status = status
-        self.retry_after = retry_after
-        self.body = body
-        self.request_id = request_id
-        self.may_retry = may_retry
+        self.status, self.body, self.request_id = status, body, request_id
+        self.retry_after, self.may_retry = retry_after, may_retry
 
     @property
     def status_code(self) -> int | None:
@@ -188,6 +188,10 @@ class ChallengeError(ProviderError):
 
 class ServiceError(ProviderError):
     """The service's own error message, whatever the HTTP status."""
+
+
+class ContextLengthExceededError(ServiceError):
+    """A prompt that is too long for the model: shorten it, trim the conversation, or use a larger context."""
 
 
 class HookError(ProviderError):
@@ -245,18 +249,10 @@ class EmptyResponseError(ProviderError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        finish_reason: str | None = None,
-        usage: Any = None,
-        reasoning: str = "",
-        **context: Any,
+        self, message: str, *, finish_reason: str | None = None, usage: Any = None, reasoning: str = "", **context: Any
     ) -> None:
         super().__init__(message, **context)
-        self.finish_reason = finish_reason
-        self.usage = usage
-        self.reasoning = reasoning
+        self.finish_reason, self.usage, self.reasoning = finish_reason, usage, reasoning
 
 
 class StreamInterruptedError(ProviderError, requests.exceptions.ChunkedEncodingError):
@@ -278,11 +274,12 @@ class DeadlineExceededError(G4FLiteError, requests.Timeout):
     """A timeout.
 
     :param limit: the limit that was exceeded: ``"connect"``, ``"read"``, ``"total"`` or ``"first"``
+    :param seconds: how long it is
     """
 
-    def __init__(self, message: str, *, limit: str = "total", **context: Any) -> None:
+    def __init__(self, message: str, *, limit: str = "total", seconds: float | None = None, **context: Any) -> None:
         super().__init__(message, **context)
-        self.limit = limit
+        self.limit, self.seconds = limit, seconds
 
 
 class ModelNotSupportedError(G4FLiteError, ValueError):
@@ -297,9 +294,7 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
         self, message: str, *, status: int | None = None, body: str = "", request_id: str | None = None, **context: Any
     ) -> None:
         super().__init__(message, **context)
-        self.status = status
-        self.body = body
-        self.request_id = request_id
+        self.status, self.body, self.request_id = status, body, request_id
 
     @property
     def status_code(self) -> int | None:

@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from .call_usage import CallUsage
 from .deltas import ToolCall, Usage
 from .images import ImageResponse
 from .in_yaml import teach_yaml
@@ -33,6 +34,7 @@ class Answer(str):
     :ivar message_fields: fields that the service added to the message, such as ``annotations`` or
         ``reasoning_content``, and expects when the message is sent back
     :ivar choice_fields: fields that the service added beside the message, such as ``logprobs``
+    :ivar took: what each of its calls took, from which ``cost`` is calculated
     """
 
     usage: Usage | None
@@ -48,6 +50,7 @@ class Answer(str):
     revision: str | None
     message_fields: dict[str, Any]
     choice_fields: dict[str, Any]
+    took: tuple[CallUsage, ...]
     _shown_in: int | None = None  # the number of the notebook cell that displayed it
 
     def __new__(
@@ -67,6 +70,7 @@ class Answer(str):
         revision: str | None = None,
         message_fields: dict[str, Any] | None = None,
         choice_fields: dict[str, Any] | None = None,
+        took: tuple[CallUsage, ...] = (),
     ) -> Answer:
         answer = super().__new__(cls, text)
         answer.usage = usage
@@ -82,9 +86,23 @@ class Answer(str):
         answer.revision = revision
         answer.message_fields = message_fields or {}
         answer.choice_fields = choice_fields or {}
+        answer.took = took
         if "yaml.representer" in sys.modules:
             teach_yaml(Answer)
         return answer
+
+    @property
+    def cost(self) -> float | None:
+        """What the answer cost in US dollars, with all calls that it took; None if the price of one is not known.
+
+        It is 0.0 for a model that costs nothing, and for an answer that came from a cache or a store.  ``price=`` of
+        the provider says it where the extra ``prices`` does not, also that a server of your own is free: ``(0, 0)``.
+
+        :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
+        """
+        from .cost import cost_of  # which few programs need
+
+        return cost_of(self.took)
 
     @property
     def is_cut(self) -> bool:
@@ -141,8 +159,6 @@ class Answer(str):
         def __getattr__(self, name: str) -> Any:
             of_others = ("choices", "content", "message", "output_text", "text")
             hint = f"; an Answer is a str, the text itself: leave out .{name}" if name in of_others else ""
-            if name == "cost":
-                hint = "; client.usage.cost is what the calls of a Client cost"
             raise AttributeError(f"Answer has no attribute {name!r}{hint}", name=name, obj=self)
 
     def _repr_markdown_(self) -> str:

@@ -23,6 +23,7 @@ from .deltas import (
     Usage,
     is_content,
     no_content,
+    no_end,
     not_a_delta,
 )
 from .images import ImageResponse
@@ -65,6 +66,11 @@ class Buffer:
         self.others: dict[int, Buffer] = {}
         self._attached_bytes = self._bytes = 0
         self._joined: list[Delta] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has arrived."""
+        return self.has_content or self.finished or bool(self.identity or self.usage)
 
     def add(self, delta: Delta) -> None:
         """Keep a delta.
@@ -137,6 +143,17 @@ class Buffer:
                 return
             self._joined.append(delta)
             self._bytes += size
+
+    def check_complete(self) -> None:
+        """Raise unless this is a whole answer.
+
+        :raises StreamInterruptedError: if it has no end
+        :raises EmptyResponseError: if it has no content, or was cut before its reasoning ended
+        """
+        if not self.has_content or (self.finish_reason == "length" and not self.has_answer):
+            raise no_content(self.finish_reason, self.usage, self.reasoning)
+        if not self.finished:
+            raise no_end()
 
     @property
     def kept(self) -> Iterator[Delta]:
@@ -215,16 +232,16 @@ class Buffer:
         return [ToolCall(call.id, call.name or "", call.arguments, call.type, call.extra) for call in calls]
 
 
-def up_to_content(deltas: Generator[Delta, None, None], before: Buffer) -> Delta:
-    """Read deltas up to the first one that is content, and return it.
+def up_to_content(deltas: Generator[Delta, None, None], before: Buffer) -> list[Delta]:
+    """Read deltas up to the first one that is content, and return it behind those before it, which are joined to few.
 
-    :param before: keeps those before it as they come, so that they are known at an error; of any number, it keeps few
+    :param before: keeps those before it as they come, so that they are known at an error
     :raises EmptyResponseError: if none is content
     :raises ResponseFormatError: if there is more before the content than is kept of an answer
     """
     for delta in deltas:
         if is_content(delta):
-            return delta
+            return [*before.deltas, delta]
         if delta:
             before.add(delta)
         if before.too_long:

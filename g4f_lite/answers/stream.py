@@ -14,7 +14,8 @@ from typing import Any, NoReturn, TextIO
 from ..errors import G4FLiteError, ResponseFormatError, StreamInterruptedError
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer, up_to_content
-from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content, no_end
+from .call_usage import CallUsage, took_by
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage
 from .images import ImageResponse
 from .interruption import hear_interrupts, raise_interrupt
 from .progress import progress
@@ -138,13 +139,11 @@ class AnswerStream(Generator[Piece, None, None]):
         """
         if not self._buffer.has_content:
             try:
-                content = up_to_content(self.deltas(), before := Buffer())
-            except G4FLiteError as error:
-                if self.error is None:
-                    self._record_failure(error)
-                    self._close_source()
+                self._waiting.extend(up_to_content(self.deltas(), Buffer()))
+            except ResponseFormatError as error:
+                self._record_failure(error)
+                self._close_source()
                 raise
-            self._waiting.extend([*before.deltas, content])
         return self
 
     def text(self) -> Answer:
@@ -192,7 +191,7 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self.check_length()
-        return self._answer_of(self._buffer)
+        return self._answer_of(self._buffer, took_by(self))
 
     @property
     def attempts(self) -> int | None:
@@ -236,9 +235,14 @@ class AnswerStream(Generator[Piece, None, None]):
         self.check_length(*others.values())
         return {index: self._answer_of(others[index]) for index in sorted(others)}
 
-    def _answer_of(self, buffer: Buffer) -> Answer:
+    def _answer_of(self, buffer: Buffer, took: tuple[CallUsage, ...] = ()) -> Answer:
         named: dict[str, Any] = {"model": self.model, "served_model": self.served_model, "provider": self.provider}
-        return Answer(seconds=self.seconds, **named, **buffer.parts)
+        return Answer(seconds=self.seconds, took=took, **named, **buffer.parts)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has arrived."""
+        return self._buffer.begun
 
     @property
     def identity(self) -> Identity | None:
@@ -278,13 +282,9 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises StreamInterruptedError: if the answer was closed, or ended without the end that its protocol requires
         :raises EmptyResponseError: if the answer has no content, or was cut before its reasoning ended
         """
-        buffer = self._buffer
-        if not buffer.finished and self._closed:
+        if not self._buffer.finished and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
-        if not buffer.has_content or (buffer.finish_reason == "length" and not buffer.has_answer):
-            raise no_content(buffer.finish_reason, buffer.usage, buffer.reasoning)
-        if not buffer.finished:
-            raise no_end()
+        self._buffer.check_complete()
 
     def __repr__(self) -> str:
         of = f"{self.model!r} from {self.provider}" if self.model else self.provider

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..answers.answer import Answer
-from .files import DELIMITERS, MAX_FIELD_BYTES, Row, opened
+from ..errors import OutputError
+from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
 from .result import Result
 
-# The columns that a table has beside those of the input; JSON lines have these facts too, and more.
+# The columns that a table has beside those of the input.
 _ADDED = ("answer", "error", "finish_reason", "refusal", "prompt_tokens", "completion_tokens")
-# The column of failures that says why; the file may be an input, whose own columns are called as people call theirs.
-_EARLIER_ERROR = "call_error"
+# The fields that JSON lines have beside those of the input.
+_TOLD = ("answer", "error", "finish_reason", "refusal", "usage")
 
 
 class Writer:
@@ -82,19 +83,19 @@ class Writer:
 
     @staticmethod
     def _error(row: Row, error: str) -> dict[str, str]:
-        return {_EARLIER_ERROR: error} if row.custom_id is None else {}
+        return {EARLIER_ERROR: error} if row.custom_id is None else {}
 
     def _columns(self, result: Result[Any]) -> dict[str, Any]:
         usage = result.usage
         values = (
-            result.text,
+            _text_of(result),
             self._say(result.error_text) or None,
             result.finish_reason,
             result.refusal,
             None if usage is None else usage.prompt_tokens,
             None if usage is None else usage.completion_tokens,
         )
-        return {**dict(zip(_ADDED, values, strict=True)), **_fields_in(result.text, self._fields)}
+        return {**dict(zip(_ADDED, values, strict=True)), **_fields_in(_output_of(result), self._fields)}
 
     def _write_columns(self, values: dict[str, Any]) -> None:
         if self._csv is None:
@@ -106,18 +107,21 @@ class Writer:
         self._csv.writeheader()
 
 
-def check_names(rows: Sequence[Row], fields: Sequence[str]) -> None:
+def check_names(rows: Sequence[Row], kind: str, fields: Sequence[str], *, is_json: bool = False) -> None:
     """Raise if a column of the input would be lost beside the answers.
 
-    :param fields: fields of the answers that become columns
+    :param kind: the format of the output
+    :param fields: fields of the answers that become columns of a table
+    :param is_json: whether answers are JSON
     :raises ValueError: if the input has such a column, or a field is called as a column that is added anyway
     """
-    names = {*_ADDED, *fields}
-    taken = next((name for row in rows for name in row.values if name in names), None)
+    is_table = kind in DELIMITERS
+    added, own = (_ADDED, [*fields]) if is_table else (_TOLD, ["output"] if is_json else [])
+    taken = next((name for row in rows for name in row.values if name in (*added, *own)), None)
     if taken is not None:
         raise ValueError(f"a column is called {taken!r}, as one of the answers would be; rename it")
-    if (added := next((name for name in fields if name in _ADDED), None)) is not None:
-        raise ValueError(f"the schema has {added!r}, as a column beside the answers is called; rename it")
+    if (wrong := next((name for name in own if name in added), None)) is not None:
+        raise ValueError(f"the schema has {wrong!r}, as a column beside the answers is called; rename it")
 
 
 def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
@@ -133,25 +137,24 @@ def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
             csv.field_size_limit(MAX_FIELD_BYTES)
             rows = csv.DictReader(file, delimiter=delimiter or DELIMITERS[kind])
             if {"answer", "error"} <= set(rows.fieldnames or ()):
-                return sum(not row["error"] for row in rows)
+                return sum(not row["error"] and any(row.get(name) for name in _ADDED) for row in rows)
         else:
             return sum(_has_answer(json.loads(line)) for line in file)
     raise ValueError(f"{path} has something else than the answers of a batch; remove it, or name another file")
 
 
 def _has_answer(line: Any) -> bool:
-    """Return whether a JSON line has an answer rather than an error.
+    """Return whether a JSON line has an answer, rather than an error or nothing, as of an empty row that was kept.
 
     :raises ValueError: if it is not such a line
     """
     if not isinstance(line, dict) or "error" not in line or not {"answer", "response"} & line.keys():
         raise ValueError("not an answer")
-    return line["error"] is None
+    return line["error"] is None and (line.get("answer") is not None or line.get("response") is not None)
 
 
-def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
-    """Return fields of an answer in JSON as columns; empty where it does not have them."""
-    value = _json_in(text)
+def _fields_in(value: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return fields of the value of an answer as columns; empty where it does not have them."""
     found = value if isinstance(value, dict) else {}
     return {
         name: field if isinstance(field := found.get(name, ""), str) else json.dumps(field, ensure_ascii=False)
@@ -161,22 +164,24 @@ def _fields_in(text: str | None, names: Sequence[str]) -> dict[str, Any]:
 
 def _output_of(result: Result[Any]) -> Any:
     """Return the value of an answer in JSON; None for one that is not what was asked for."""
-    return None if result.error is not None else _json_in(result.text)
-
-
-def _json_in(text: str | None) -> Any:
+    if not isinstance(result.output, Answer):
+        return result.output
     with suppress(ValueError, RecursionError):
-        return json.loads(text or "")
+        return json.loads(result.output)
     return None
+
+
+def _text_of(result: Result[Any]) -> str | None:
+    """Return the text of an answer, also of one that is not what was asked for; None if there is none."""
+    return result.error.partial if isinstance(result.error, OutputError) else result.text
 
 
 def _told(result: Result[Any], error: str) -> dict[str, Any]:
     """Return what a JSON line says about a result; an answer that is not what was asked for has an error as well."""
     if result.answer is None:
-        return {"answer": None, "error": error or None}
+        return {"answer": _text_of(result), "error": error or None}
     told = result.answer.to_dict()
-    names = ("finish_reason", "refusal", "usage")
-    return {"answer": told["text"], "error": error or None, **{name: told[name] for name in names}}
+    return {"answer": told["text"], "error": error or None, **{name: told[name] for name in _TOLD[2:]}}
 
 
 def _beside(columns: dict[str, Any], result: Result[Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
 _NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "images", "prompt", "provider", "proxy", "retry"}
+#: The column of rows that failed in an earlier batch, which says why; it is not asked.
+EARLIER_ERROR = "call_error"
 MAX_FIELD_BYTES = 2**31 - 1  # csv's own limit is 128 KiB
 
 
@@ -158,17 +160,23 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
             raise ValueError(f"the body has {wrong[0]!r}, which is not a field of OpenAI's API")
         return {**body, "messages": body.get("messages", "")}
     if "prompt" not in values and "messages" not in values:
-        if len(values) == 1:
-            (value,) = values.values()
-            return "" if value is None else str(value)
+        if (only := _only_column(values)) is not None:
+            return "" if values[only] is None else str(values[only])
         hint = f"--prompt '{{{_likely_column(values)}}}'"
         raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
     return {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")} or ""
 
 
+def _only_column(values: dict[str, Any]) -> str | None:
+    """Return the name of the only column, beside why the row failed before; None if there are several."""
+    names = [name for name in values if name != EARLIER_ERROR] or [*values]
+    return names[0] if len(names) == 1 else None
+
+
 def _likely_column(values: dict[str, Any]) -> str:
     """Return the name of the column with the longest text, which is more likely to be asked than a number."""
-    lengths = {name: len(value) for name, value in values.items() if isinstance(value, str)}
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    lengths = {name: len(value) for name, value in texts.items() if name != EARLIER_ERROR}
     return max(lengths, key=lengths.__getitem__, default=next(iter(values), "text"))
 
 
@@ -183,7 +191,8 @@ def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> 
         asked = prompt["messages"] if "messages" in prompt else prompt.get("prompt")
     if not _is_empty(asked):
         return None
-    return f"the column {next(iter(values))!r}" if len(values) == 1 and "prompt" not in values else "the prompt"
+    only = _only_column(values)
+    return f"the column {only!r}" if only not in (None, "prompt") else "the prompt"
 
 
 def _is_empty(value: Any) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ..answers.call_usage import CallUsage
 from ..answers.interruption import hear_interrupts
 from ..answers.short_traceback import with_short_errors
 from ..errors import (
@@ -106,6 +107,7 @@ class HostedBatch(BatchResults[T]):
         self._known_before = {number for number, part in enumerate(self._state.parts) if part.is_fetched}
         self._looks = [0] * len(self._files)  # of this object, at what is over
         self._live: set[int] = set()  # prompts that are sent one by one
+        self._took: dict[int, tuple[CallUsage, ...]] = {}  # by prompts whose results this object has fetched
         self._working = threading.RLock()
         self._store = plan.store = AnswerStore(f"{path}.store")
         self._keys = [(bytes.fromhex(self._files[self._file_of[index]].digest), index) for index in range(len(self))]
@@ -228,7 +230,7 @@ class HostedBatch(BatchResults[T]):
         is_stored = self._file_of[index] in self._known_before
         kept = self._store.find(self._keys[index])  # type: ignore[arg-type]
         if kept is not None:
-            answer = kept.answer()
+            answer = kept._replace(took=self._took.get(index, kept.took)).answer()
             return Result(index, item, answer, self._calls.output(answer), is_stored=is_stored, label=label)
         try:
             self._kept_in(index, self._state.failures.get(index) or self._missing(index))
@@ -345,6 +347,7 @@ class HostedBatch(BatchResults[T]):
                     self._kept_in(index, self._missing(index), used[index])
         part.is_fetched = True
         self._state.save()
+        self._took |= {index: tuple(calls) for index, calls in used.items()}
         self._calls.count([call for calls in used.values() for call in calls])
 
     def _missing(self, index: int) -> dict[str, Any]:

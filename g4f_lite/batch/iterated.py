@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import G4FLiteError
+from ..store.answers import Key
 from .plan import Plan
 from .task import Task
 
@@ -28,6 +29,7 @@ class Iterated:
         self._kept: dict[int, Any] = {}  # by their positions: tasks, or prompts of which none was made yet
         self._count = 0  # of prompts that were read; after an interrupt those that are kept may be one more
         self._is_over = False
+        self._failed_keys: dict[int, Key | None] = {}
 
     def task(self, index: int) -> Task | None:
         """Return the task of a prompt; None if it has a result, or the prompts end before it.
@@ -60,6 +62,15 @@ class Iterated:
         """
         is_of_prompt = isinstance(error, _OF_A_PROMPT) and not isinstance(error, TimeoutError)
         return is_of_prompt and index in self._kept and not isinstance(self._kept[index], Task)
+
+    def note_failure(self, index: int) -> None:
+        """Remember the place in the store of a prompt that failed: an equal one may be there."""
+        if isinstance(task := self._kept.get(index), Task):
+            self._failed_keys[index] = task.key
+
+    def take_failed(self, index: int) -> Key | None:
+        """Return the place in the store of a prompt that failed, and forget it."""
+        return self._failed_keys.pop(index, None)
 
     def forget(self, index: int) -> None:
         """Keep a prompt no longer, as it has a result."""

@@ -170,8 +170,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         failed = self.failed
         self._failed.clear()
         if not self._inputs.is_sized:
-            items = [result.input for result in failed]
-            return BatchResults(self._inputs._replace(items=items, is_sized=True), self._plan)
+            items, keys = [one.input for one in failed], [self._iterated.take_failed(one.index) for one in failed]
+            return BatchResults(self._inputs._replace(items=items, is_sized=True, keys=keys), self._plan)
         for result in failed:
             self._known.pop(result.index, None)
         self._usage.forget(len(failed))
@@ -225,9 +225,10 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         :raises AuthenticationError: if a key is missing that is needed
         """
         self._keys, self._lacks_key = [], False
-        self._plan.begin_anew()
+        if not self._inputs.keys:
+            self._plan.begin_anew()
         for index, item in enumerate(self._inputs.items):
-            task = self._plan.task(index, item)
+            task = self._plan.task(index, item, self._inputs.keys[index] if self._inputs.keys else None)
             self._keys.append(task.key)
             if self._lacks_key and isinstance(item, str):
                 continue  # which the next check looks at
@@ -334,8 +335,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _interrupt(self, error: KeyboardInterrupt) -> KeyboardInterrupt:
-        store = self._plan.store and self._plan.store.database.path
-        return interrupt_of_batch(error, self, self._told(), store)
+        return interrupt_of_batch(error, self, self._told(), self._plan.store and self._plan.store.database.path)
 
     def _told(self) -> str:
         """Say how many results there are, and what goes on without the user."""
@@ -344,9 +344,8 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
     def _start(self, indexes: Iterable[int]) -> Run:
         self.check()
         self._reason = None
-        plan = self._plan
         total = len(self) if self._inputs.is_sized else None
-        progress = Progress(plan.progress, total, self._usage.done, plan.calls.spent, lambda: self.pace)
+        progress = Progress(self._plan.progress, total, self._usage.done, self._plan.calls.spent, lambda: self.pace)
 
         def tasks() -> Iterator[Task | Outcome]:
             for index in indexes:
@@ -362,9 +361,10 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
             self._usage.add(result)
             if result.error is not None:
                 self._failed[result.index] = result
+                self._iterated.note_failure(result.index)
             progress.add(result)
 
-        run = Run(tasks(), plan, on_result, progress.close, progress.tick)
+        run = Run(tasks(), self._plan, on_result, progress.close, progress.tick)
         return run
 
     def _next_task(self, index: int) -> Task | Outcome | None:

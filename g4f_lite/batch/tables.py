@@ -170,10 +170,12 @@ def _parts(output: Any) -> dict[str, Any]:
 def columns_of(kind: Any) -> tuple[str, ...]:
     """Return the columns of answers in a table.
 
-    :param kind: their type; None for text
+    :param kind: their type, or their JSON schema; None for text
     """
     if kind is None:
         return ("text",)
+    if isinstance(kind, dict):
+        return tuple(kind.get("properties", ()))
     kind = getattr(kind, "__value__", kind)  # of an alias, as Python 3.12 has them
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:

@@ -1,4 +1,4 @@
-"""Whether an answer has the format that ``--schema`` requests."""
+"""The format that ``--schema`` requests, and whether an answer has it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ from ..answers.answer import Answer
 from ..errors import MissingDependencyError, ResponseFormatError
 from .failure import checking_arguments
 from .notes import note
+
+UNCHECKED = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
+
+
+def with_output(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a call, with ``output`` in place of a schema in ``response_format``.
+
+    :raises click.ClickException: if the schema is not valid
+    :raises MissingDependencyError: if the packages that check it are not installed
+    """
+    schema = options.get("response_format")
+    for name in ("json_schema", "schema"):
+        schema = schema.get(name) if isinstance(schema, dict) else None
+    if not isinstance(schema, dict):
+        return dict(options)
+    from ..typed.output import Output
+
+    with checking_arguments():
+        Output.of(schema)
+    return {**{name: options[name] for name in options if name != "response_format"}, "output": schema}
 
 
 def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
@@ -28,8 +48,7 @@ def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
         with checking_arguments():
             json_format = JsonFormat(wanted)
     except MissingDependencyError:
-        missing = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
-        tell_once = functools.cache(lambda: note(missing))
+        tell_once = functools.cache(lambda: note(UNCHECKED))
 
         def unchecked(text: str) -> None:
             tell_once()  # not before there is an answer: a provider may refuse a schema for want of the same package

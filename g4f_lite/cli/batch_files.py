@@ -91,7 +91,7 @@ class BatchFiles:
         rows = self.all_rows[:head]
         self.skipped = sum(before < len(rows) or head is None for before in self._skips)
         with checking_arguments():
-            check_names(rows, ["output"] if self._is_json and self._target_kind == "jsonl" else self._fields)
+            check_names(rows, self._target_kind, self._fields, is_json=self._is_json)
             if self.output.path is not None and self.output.partial is not None:
                 self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter)
         return rows

@@ -7,22 +7,22 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from ..answers.price import PriceLike
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
 from ..batch.results import BatchResults
 from ..batch.summary import counted
 from ..client.client import Client
-from ..errors import BatchStoppedError, MissingDependencyError, RefusalError, ResponseFormatError
+from ..errors import BatchStoppedError, MissingDependencyError, OutputError
 from ..http.retry import may_pass
-from ..providers.price import Price
 from .batch_files import BatchFiles
 from .batch_report import Fallbacks, Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
@@ -30,21 +30,6 @@ from .notes import is_quiet, note
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
-
-
-def checked(result: Result[Any], check: Callable[[str], object] | None) -> Result[Any]:
-    """Return a result, with an error if its answer does not have the requested format.
-
-    :param check: raises for an answer that does not have it; None if any will do
-    """
-    if check is not None and result.answer is not None:
-        if result.refusal is not None:
-            return replace(result, error=RefusalError(f"the model refuses: {result.refusal}", partial=result.refusal))
-        try:
-            check(str(result.answer))
-        except ResponseFormatError as error:
-            return replace(result, error=error)
-    return result
 
 
 def reasons_of(failures: Sequence[Result[Any]]) -> str:
@@ -73,7 +58,6 @@ class BatchRun:
     :param results: the results of the rows, of which none has been read
     :param rows: the rows of the input
     :param files: the files to write
-    :param check: raises for an answer that does not have the requested format; None if any will do
     :param price: what tokens cost; None for what the extra ``prices`` knows
     :param fresh: whether what is stored is asked again
     :param fallbacks: counts the calls of a chain that its first provider did not answer
@@ -83,8 +67,7 @@ class BatchRun:
     results: BatchResults[Any]
     rows: Sequence[Row]
     files: BatchFiles
-    check: Callable[[str], object] | None
-    price: Price | None
+    price: PriceLike | None
     fresh: bool
     fallbacks: Fallbacks
 
@@ -102,7 +85,7 @@ class BatchRun:
                 stack.enter_context(failures)
             stack.enter_context(self._ending())
             wrong = self._write(answers)
-            is_kept_back = len(self.rows) - len(wrong) < self.files.earlier
+            is_kept_back = len(self.results) - len(wrong) < self.files.earlier
             if not is_kept_back:
                 for file in (output, failures):
                     if file is not None:
@@ -120,11 +103,13 @@ class BatchRun:
             note(told)
         if wrong:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
-            if isinstance(self.results, HostedBatch) or any(result.answer is not None for result in wrong):
+            passes = False
+            if isinstance(self.results, HostedBatch):
                 text += "; the same command with --retry-failed asks for them again"
-                passes = False
-            elif passes := all(result.error is not None and may_pass(result.error) for result in wrong):
-                text += f"; {self._again(len(wrong))}"
+            else:
+                passes = all(result.error is not None and may_pass(result.error) for result in wrong)
+                if passes or any(isinstance(result.error, OutputError) for result in wrong):
+                    text += f"; {self._again(len(wrong))}"
             if is_kept_back:
                 kept = f"{output.path} had {counted(self.files.earlier, 'answer')} and was left as it is"
                 text += f"; {kept}, and these rows are in {output.partial}"
@@ -152,8 +137,7 @@ class BatchRun:
             cost=self._cost,
             is_shown=is_shown,
         ):
-            for row, given in self._all_that_come():
-                result = checked(given, self.check)
+            for row, result in self._all_that_come():
                 with output.writing():
                     writer.write(row, result)
                 if result.answer is not None and not result.is_stored:
@@ -249,9 +233,6 @@ class BatchRun:
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""
-        if isinstance(self.results, HostedBatch):  # whose calls have no known price in client.usage
-            usage = self.results.usage
-            return None if self.price is None else self.price.cost(usage.prompt_tokens, usage.completion_tokens)
         with suppress(MissingDependencyError):
             # With a given price, a call without tokens, as one that Ctrl-C ends, does not hide what others cost.
             return self.client.usage.cost if self.price is None else self.client.usage.known_cost

@@ -15,12 +15,14 @@ from ..providers.openai.address import USUAL_END
 from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.openai.provider import OpenAICompatible
+from ..providers.registry import key_argument
 from ..providers.secret import Secret
 from .failure import one_line
 from .options import is_gone
 
 NOT_RUNNING = "it is not running"
 NO_SUCH_MODEL = "it has no such model"
+OR_FILE = ", or give another one by --api-key-file"
 CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
 
 # The first match counts, so a subclass precedes its base.
@@ -57,6 +59,11 @@ _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
     ),
     (errors.ResponseStatusError, "it refuses the request", CHECK_URL),
     (errors.HookError, "its code has a mistake", "report the message above to the author of this provider"),
+    (
+        errors.ContextLengthExceededError,
+        "the prompt is too long for it",
+        "give its server a larger context, or use another model",
+    ),
     (errors.ServiceError, "it reports an error", "see the message above; try again later, or try another model"),
     (errors.MissingDependencyError, "a package is missing", "install the package that the message above names"),
     (errors.ProviderNotFoundError, "there is no such provider", "list the names with `g4f-lite providers`"),
@@ -118,10 +125,13 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
         try:
             if key is not None and not key.value():
                 return "its key is missing", one_line(key.way())
-            if missing := _missing_secrets(provider):
-                return "its key is missing", f"set {missing[0].variable} in the environment"
+            if provider is not None and (missing := _missing_secrets(provider)):
+                or_file = ", or give --api-key-file" if missing[0].name == key_argument(type(provider)) else ""
+                return "its key is missing", f"set {missing[0].variable} in the environment{or_file}"
         except errors.AuthenticationError:
-            return "its key is invalid", "correct the variable that the message above names"
+            return "its key is invalid", f"correct the variable that the message above names{OR_FILE}"
+        if key is not None:
+            return "it rejects the key", f"check that the key is complete and still valid{OR_FILE}"
     if isinstance(error, errors.TransportError):
         if error.cause == "connection" and isinstance(provider, Provider) and is_loopback(provider.base_url):
             return NOT_RUNNING, f"start the server, or correct its URL, {provider.base_url}"
@@ -140,6 +150,7 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
     if isinstance(error, errors.ModelNotSupportedError) and isinstance(provider, OpenAICompatible):
         preset = next((name for name, one in PRESETS.items() if one.base_url == provider.base_url), None)
         named = f"-p {preset}" if preset else f"--base-url {provider.base_url}"
+        named += " --api-key-file FILE" if provider.key.given is not None else ""
         return NO_SUCH_MODEL, f"name another model; `g4f-lite models {named}` lists them"
     if isinstance(error, errors.G4FLiteError) and error.provider == "Local":
         for phrase, verdict, remedy in _OF_FILES:
@@ -165,7 +176,6 @@ def _is_openai(provider: BaseProvider | None) -> bool:
     return isinstance(provider, OpenAICompatible) and parse_origin(provider.base_url) == OPENAI_ORIGIN
 
 
-def _missing_secrets(provider: BaseProvider | None) -> list[Secret]:
+def _missing_secrets(provider: BaseProvider) -> list[Secret]:
     """List the keys that a provider declares, and that are missing."""
-    declared = {} if provider is None else provider.declared_secrets
-    return [secret for secret in declared.values() if secret.is_missing(provider)]
+    return [secret for secret in provider.declared_secrets.values() if secret.is_missing(provider)]

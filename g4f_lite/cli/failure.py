@@ -126,10 +126,7 @@ def message_of(error: Exception) -> str:
     if _is_of_openai(error):
         return f"{error}; OPENAI_BASE_URL does not change this URL: pass that as --base-url"
     if isinstance(error, ModelNotSupportedError) and error.provider != "Local":
-        told = f"{error}{_provider_in_model(error.message)}"
-        if NO_MODEL in error.message or re.search(r"; (?:try|it has) (?!.* more)", error.message):
-            return told  # which names them
-        return f"{told}; `g4f-lite models`, with the same --provider or --base-url, lists them"
+        return f"{error}{advice_on_model(error.message)}"
     if isinstance(error, ModelNotSupportedError) and (unknown := _UNKNOWN.search(error.message)):
         name = unknown[1]
         for first, sign, rest in (name.partition(":"), name.partition("/")):
@@ -158,6 +155,14 @@ def message_of(error: Exception) -> str:
     if not isinstance(error, (G4FLiteError, ValueError, TypeError, OSError)):
         return f"{type(error).__name__}: {error}"  # from the code of a provider: the text of a KeyError is its key
     return str(error)
+
+
+def advice_on_model(refusal: str) -> str:
+    """Return what to add to a service's refusal of a model, such as where the others are listed."""
+    told = _provider_in_model(refusal)
+    if NO_MODEL in refusal or re.search(r"; (?:try|it has) (?!.* more)", refusal):
+        return told  # which names them
+    return f"{told}; `g4f-lite models`, with the same --provider or --base-url, lists them"
 
 
 def _provider_in_model(refusal: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,17 +19,19 @@ from ..http.urls import origin_of
 from ..messages import Image, Message, text_of
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
+from ..providers.openai.presets import PRESETS
 from ..providers.registry import is_provider_name, is_url
 from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
-from .failure import Failure, checking_arguments, message_of, misuse_of
+from .failure import Failure, checking_arguments, message_of, misuse_of, one_line, tell
 from .keyboard import silent_keyboard
 from .line_editor import PROMPT, LineEditor, paths
-from .model_list import ModelList
+from .model_list import MOST, ModelList
 from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
 from .spending import told_usage
+from .wording import in_commands
 
 HINT = "/help lists the commands; Ctrl-D quits; Ctrl-C stops an answer."
 STOPPED = "Stopped. This turn is not kept; /retry sends the message again."
@@ -38,7 +40,9 @@ HELP = """\
 /new           start over, with the same system message
 /retry         send the last message again; its turn is taken back
 /undo          take back the last turn
-/model NAME    use another model, PROVIDER:MODEL or URL; alone, show it
+/model NAME    use another model, PROVIDER, PROVIDER:MODEL or URL
+/model default use the provider and the model of the start again
+/model         show who answers, and what can be chosen
 /models        list the models of the provider
 /system TEXT   replace the system message; none removes it; alone, show it
 /save FILE     save the conversation to a new file, and each further turn
@@ -48,6 +52,8 @@ HELP = """\
 Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
+WIDTH = 79  # of lines with many names
+DEFAULT = "default"  # the argument of /model that goes back to the start
 QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
 COMMANDS = ("/edit", "/help", "/model", "/models", "/new", "/quit", "/retry", "/save", "/system", "/undo", "/usage")
 # What makes a provider of its name: the provider, and what the conversation asks, which may be an adapter of it.
@@ -87,6 +93,7 @@ class InteractiveChat:
     ) -> None:
         self._conversation = conversation
         self._provider = provider
+        self._first = provider, conversation.provider, conversation.model  # which /model default goes back to
         self._choose = choose
         self._file = file
         self._options = options
@@ -121,9 +128,9 @@ class InteractiveChat:
                 try:
                     self._obey(line)
                 except click.ClickException as error:
-                    error.show()
+                    _show(error)
                 except OSError as error:
-                    misuse_of(error).show()
+                    _show(misuse_of(error))
                 except KeyboardInterrupt:  # in the user's editor, for instance
                     write("\n")
         except EOFError:
@@ -206,32 +213,53 @@ class InteractiveChat:
 
     def _set_model(self, name: str) -> None:
         if not name:
-            write(self._model("{}\n") or "The provider chooses the model.\n")
+            write(self._choice())
             return
         with checking_arguments():
             check_name(name)
         with silent_keyboard(), _failing():
-            first, _, rest = name.partition(":")
-            is_provider = is_url(name) or (is_provider_name(first) if rest else name == "local")
-            if is_provider and not self._models.has(name):  # mistral:7b is a model of Ollama
+            if name == DEFAULT:
+                provider, asked, model = self._first
+                self._use(provider, asked, ModelList(provider, self._options.get("proxy")), model)
+            elif _names_providers(name) and not self._models.has(name):  # mistral:7b is a model of Ollama
                 self._set_provider(name)
-                return
-            sent = self._provider.get_model(name)  # an error, where the provider knows its models
-            note_download(self._provider, name)
-            if self._provider.name != "Local":  # which lists what is on this machine, and takes any file
-                self._models.check(sent or name)
-        self._conversation.model = name
-        write(f"The model is {name} from now on.\n")
+            else:
+                sent = self._provider.get_model(name)  # an error, where the provider knows its models
+                note_download(self._provider, name)
+                if self._provider.name != "Local":  # which lists what is on this machine, and takes any file
+                    self._models.check(sent or name)
+                self._conversation.model = name
+                write(f"The model is {name} from now on.\n")
+
+    def _choice(self) -> str:
+        """Say who answers, and what can be chosen instead."""
+        with silent_keyboard():
+            names = self._models.begun("")
+        more = f" and {len(names) - MOST} more, which /models lists" if len(names) > MOST else ""
+        lines = [
+            f"Chatting with {self._who()}.",
+            f"Models: {', '.join(names[:MOST])}{more}." if names else "",
+            f"Providers: {', '.join(['local', *PRESETS])}.",
+            f"/model NAME takes one, /model ollama:llama3.2 both, and /model {DEFAULT} what the chat began with.",
+        ]
+        how: Any = {"break_long_words": False, "break_on_hyphens": False}
+        return "".join(f"{textwrap.fill(line, WIDTH, **how)}\n" for line in lines if line)
 
     def _set_provider(self, name: str) -> None:
-        """Use another provider from now on, if it has the model that is named behind it."""
+        """Use another provider from now on, if it runs and has the model that is named behind it."""
         provider, asked = self._choose(name)
         models = ModelList(provider, self._options.get("proxy"))
         model = getattr(provider, "model", None)
-        if model and provider.name != "Local" and not isinstance(provider, Fallback):
-            models.check(model)
+        if provider.name != "Local" and not isinstance(provider, Fallback):
+            if model:
+                models.check(model)
+            else:
+                models.reach()
+        self._use(provider, asked, models, None)  # the provider's own model
+
+    def _use(self, provider: BaseProvider, asked: BaseProvider, models: ModelList, model: str | None) -> None:
         self._provider, self._conversation.provider, self._models = provider, asked, models
-        self._conversation.model = None  # the provider's own
+        self._conversation.model = model
         write(f"Chatting with {self._who()} from now on.\n")
 
     def _list_models(self) -> None:
@@ -328,9 +356,14 @@ class InteractiveChat:
         except KeyboardInterrupt:
             write(f"\n{STOPPED}\n")
         except click.ClickException as error:
-            error.show()
+            _show(error)
         except G4FLiteError as error:
-            Failure(message_of(error)).show()
+            _show(Failure(message_of(error)))
+
+
+def _show(error: click.ClickException) -> None:
+    """Write an error, whose advice is in commands of the chat."""
+    tell(f"Error: {in_commands(one_line(error.message))}")
 
 
 @contextmanager
@@ -339,9 +372,13 @@ def _failing() -> Iterator[None]:
     try:
         with checking_arguments():
             yield
-    except (Failure, G4FLiteError) as error:
-        told = error.message if isinstance(error, Failure) else message_of(error)
-        raise Failure(re.sub(r"-p (\w+)(?: -m |:)", r"/model \1:", told)) from error  # as it is written in a chat
+    except G4FLiteError as error:
+        raise Failure(message_of(error)) from error
+
+
+def _names_providers(name: str) -> bool:
+    """Return whether a name is that of a provider, also with a model or a URL, or several of these."""
+    return all(is_url(part) or is_provider_name(part.partition(":")[0]) for part in name.split(","))
 
 
 def _counted(number: int, name: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, TransportError
 from ..http.checks import shorten
 from ..providers.base import BaseProvider
 from ..providers.hooks import CallSettings, models_of
 from ..providers.openai.listing import near_names
-from ..providers.registry import is_provider_name
 from ..timeout import Timeout, TimeoutLike
 from .failure import Failure
 
@@ -34,9 +33,7 @@ class ModelList:
 
         :raises G4FLiteError: if it does not tell them
         """
-        settings = CallSettings(self._proxy, None if timeout is None else Timeout.of(timeout))
-        self._names = list(dict.fromkeys(models_of(self._provider, settings)))
-        return self._names
+        return self._ask(CallSettings(self._proxy, None if timeout is None else Timeout.of(timeout)))
 
     def begun(self, text: str) -> list[str]:
         """Return the names that begin with a text; the provider is asked once."""
@@ -59,10 +56,24 @@ class ModelList:
         if self.has(name) or not self._names:
             return
         near = near_names(name, self._names) or [shorten(listed, 100) for listed in self._names[:MOST]]
-        hint = f"; another provider is named with its model, as {name}:MODEL" if is_provider_name(name) else ""
-        raise Failure(f"{self._provider.name} does not list the model {name!r}; try {', '.join(near)}{hint}")
+        raise Failure(f"{self._provider.name} does not list the model {name!r}; try {', '.join(near)}")
+
+    def reach(self) -> None:
+        """Raise if the provider cannot be reached; it may have no list.
+
+        :raises TransportError: if so
+        """
+        try:
+            self._ask(CallSettings(self._proxy, Timeout.of(SECONDS), None))
+        except TransportError:
+            raise
+        except G4FLiteError:
+            return
 
     def _ask_briefly(self) -> None:
-        settings = CallSettings(self._proxy, Timeout.of(SECONDS), None)
-        with suppress(G4FLiteError):
-            self._names = list(dict.fromkeys(models_of(self._provider, settings)))
+        with suppress(TransportError):
+            self.reach()
+
+    def _ask(self, settings: CallSettings) -> list[str]:
+        self._names = list(dict.fromkeys(models_of(self._provider, settings)))
+        return self._names

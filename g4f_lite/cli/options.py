@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ..arguments import safe_url
-from ..errors import AuthenticationError, G4FLiteError
+from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.redact import redact
 from ..providers.base import BaseProvider, Provider
 from ..providers.fallback import Fallback
@@ -25,13 +25,11 @@ from ..providers.openai.keys import clean
 from ..providers.selection import choose_provider
 from ..providers.turns import members_of
 from .completion import FILE, complete_provider
-from .failure import Misuse, checking_arguments, one_line
+from .failure import Misuse, advice_on_model, checking_arguments, one_line
 from .notes import note
 from .unread import note_unread_model, note_unread_settings
 
 EngineOptions = Mapping[str, Any]
-# A message up to its first semicolon, unless that is in parentheses, which would stay open.
-_UP_TO_ADVICE = re.compile(r"^((?:\([^)]*\)|(?!; ).)*).*", re.DOTALL)
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # At least one number with its letter.
 _TIME = re.compile(rf"(?=.)(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
@@ -203,8 +201,7 @@ def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
     """Say for each member of a chain that failed, why it did not answer."""
     told = {}
     for error, reason in _untold(errors):
-        skipped = reason.removeprefix("skipped: ")
-        what = f"did not answer ({reason})" if skipped == reason else f"is skipped: {skipped}"
+        what = f"is {reason}" if error.skipped else f"did not answer ({reason})"
         told[error.provider] = f"{error.provider} {what}"
     return told
 
@@ -234,10 +231,12 @@ def note_unlisted(errors: list[G4FLiteError]) -> None:
 
 
 def _untold(errors: Sequence[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]]:
-    """Iterate the errors, except those that `note_skipped` has told, and the first sentence of each."""
+    """Iterate the errors, except those that `note_skipped` has told, and what each says, with its advice."""
     for error in errors:
         if not (isinstance(error, AuthenticationError) and error.status is None):
-            yield error, _UP_TO_ADVICE.sub(r"\1", one_line(error.message))
+            is_model = isinstance(error, ModelNotSupportedError) and error.provider != "Local"
+            advice = advice_on_model(error.message) if is_model else ""
+            yield error, one_line(f"{error.message.rstrip('.')}{advice}")
 
 
 def note_unused_model(provider: BaseProvider) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
 from .keyboard import silent_keyboard
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from .writer import MarkdownWriter
 
 
-def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> None:
-    """Write an answer as it arrives, and render it if standard output is a terminal.
+def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Answer:
+    """Write an answer as it arrives, render it if standard output is a terminal, and return it.
 
     The last line is terminated even if the answer is cut.
 
@@ -37,18 +38,20 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Non
                 _print(stream, whole=whole)
             else:
                 _render(stream, make(), whole=whole)
-    note_if_cut(stream)
+    answer = stream.text()
+    note_if_cut(answer)
+    return answer
 
 
-def note_if_cut(stream: AnswerStream) -> None:
+def note_if_cut(answer: Answer) -> None:
     """Say on standard error if an answer has reached the limit of its length, and whose limit that is."""
-    if stream.finish_reason != "length":
+    if answer.finish_reason != "length":
         return
     context = click.get_current_context(silent=True)
     given = {} if context is None else context.params
     if given.get("max_tokens") or any(text.startswith("max_") for text in given.get("more", ())):
         note("the answer is cut, because it has reached the limit of tokens; see --max-tokens")
-    elif stream.provider != "Local":  # which has told that its context is full
+    elif answer.provider != "Local":  # which has told that its context is full
         limit = "a limit of the server or the context of the model"
         note(f"the answer is cut, because it has reached {limit}; a larger --max-tokens may raise the server's")
 

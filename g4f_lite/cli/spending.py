@@ -6,23 +6,37 @@ from contextlib import suppress
 
 import click
 
+from ..answers.price import Price, PriceLike, check_price
 from ..batch.summary import counted, dollars
 from ..client.usage import ClientUsage
 from ..errors import MissingDependencyError
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.local.base import EngineProvider
-from ..providers.price import Price
 from .failure import Misuse
 
 
-def _price_of(context: click.Context, parameter: click.Parameter, text: str | None) -> Price | None:
-    """Read a price such as ``0.15,0.60``.
+def _prices_of(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> PriceLike | None:
+    """Read prices such as ``0.15,0.60`` or ``big=1,2``.
 
-    :raises click.ClickException: if it is something else
+    :raises click.ClickException: if one is something else, or they contradict each other
     """
+    prices: dict[str, Price] = {}  # by model; "" for all
+    for text in texts:
+        model, equals, pair = text.rpartition("=")
+        model = model.strip()
+        price = _price_of(pair if model or not equals else "", text)
+        if model in prices:
+            raise Misuse(f"--price is given twice for {model or 'all models'}; leave one out")
+        prices[model] = price
+    if "" in prices and len(prices) > 1:
+        raise Misuse("--price P,A is for all models; give each its own, as in --price MODEL=P,A, or leave that out")
+    return prices.get("", prices or None)
+
+
+def _price_of(pair: str, text: str) -> Price:
     try:
-        return None if text is None else Price.of([float(part) for part in text.split(",")])
+        return Price.of([float(part) for part in pair.split(",")])
     except (TypeError, ValueError):
         what = "the dollars for a million tokens of prompts and of answers"
         raise Misuse(f"a price is two numbers, {what}, such as 0.15,0.60, not {text!r}") from None
@@ -30,16 +44,18 @@ def _price_of(context: click.Context, parameter: click.Parameter, text: str | No
 
 price_option = click.option(
     "--price",
-    metavar="P,A",
-    callback=_price_of,
-    help="Dollars per million tokens of prompts and of answers, such as 0.15,0.60.",
+    metavar="[MODEL=]P,A",
+    callback=_prices_of,
+    multiple=True,
+    help="Dollars per million tokens of prompts and of answers, such as 0.15,0.60; MODEL=0.15,0.60 is for one model, "
+    "and can be repeated.",
 )
 
 
-def set_price(provider: BaseProvider, price: Price | None) -> None:
+def set_price(provider: BaseProvider, price: PriceLike | None) -> None:
     """Set what the tokens of a provider cost, or of all members of a chain that are not free; the embedded model is.
 
-    :param price: the price; None leaves what is known
+    :param price: the price, or the prices of models; None leaves what is known
     """
     if price is None:
         return
@@ -47,7 +63,7 @@ def set_price(provider: BaseProvider, price: Price | None) -> None:
     for one in members:
         is_kept = isinstance(provider, Fallback) and one.priced_at == ""  # as that of Ollama on this machine
         if not is_kept and not isinstance(one, EngineProvider):
-            one.priced_at = price
+            one.priced_at = check_price(price, one.priced_at if isinstance(one.priced_at, str) else None)
     if isinstance(provider, Fallback):  # whose estimate is that of its first member
         provider.priced_at = members[0].priced_at
 
@@ -72,4 +88,4 @@ def _told_cost(usage: ClientUsage) -> str:
     with suppress(MissingDependencyError):
         if usage.known_cost:
             return f"{dollars(usage.known_cost)}, without {counted(usage.unpriced, 'call')} whose price is not known"
-    return "cost not known"
+    return "cost not known" + ("; give --price P,A" if usage.prompt_tokens else "")

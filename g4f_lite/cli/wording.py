@@ -1,4 +1,7 @@
-"""Messages of the library in the words of the command line: options instead of Python's arguments and calls."""
+"""Messages of the library in the words of the command line: options instead of Python's arguments and calls.
+
+In the interactive chat they are its commands instead of options.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,9 @@ def _option(found: re.Match[str]) -> str:
     return _OPTIONS.get(name, f"--{name}")
 
 
-# What a message says, and what it says on the command line; each may use what those before it have made.
-_RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+# What a message says, and what is said in its place; each may use what those before it have made.
+_Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
+_IN_OPTIONS: _Rules = (
     # Advice that only a program can follow; of what the command can do, `message_of` says it.
     (rf"; to use {_MODEL} by this name, write: [\w.]*Client\(.{{0,400}}?\}}\)(?:\.[\w.]+\(…\))?", ""),
     (rf"; (?:{_ELSEWHERE}), write: provider='.{{0,400}}?'(?=$|[;\n])", ""),
@@ -60,8 +64,25 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 )  # fmt: skip
 
 
+# What the command line says, and what its interactive chat says.
+_IN_COMMANDS: _Rules = (
+    (r"`g4f-lite models`, with the same --provider or --base-url, lists", "/models lists"),
+    (r"(?<!\S)-p ([\w.]+)(?: -m |:)", r"/model \1:"),
+    (r"(?<!\S)-p (?=\w)", "/model "),
+)
+
+
 def in_options(text: str) -> str:
     """Return a message of the library as the command says it."""
-    for pattern, said in _RULES:
+    return _said(text, _IN_OPTIONS)
+
+
+def in_commands(text: str) -> str:
+    """Return a message of the command as its interactive chat says it."""
+    return _said(text, _IN_COMMANDS)
+
+
+def _said(text: str, rules: _Rules) -> str:
+    for pattern, said in rules:
         text = re.sub(pattern, said, text)
     return text

@@ -124,11 +124,12 @@ class Asking:
         on_tool: OnTool | None = None,
         **options: Any,
     ) -> Any:
-        """Send a prompt and return the whole answer, or with ``output`` a value of that type.
+        """Send a prompt and return the whole answer, or with ``output`` a value of that type or schema.
 
         :param prompt: a string, or a list of ``{"role": …, "content": …}``
         :param output: the type of the value: a dataclass, TypedDict, NamedTuple, Enum, pydantic model, or made of
-            these with ``list``, ``dict``, ``Literal``, ``Annotated`` and ``|``
+            these with ``list``, ``dict``, ``Literal``, ``Annotated`` and ``|``; or a JSON schema as a dict, of which
+            the value is plain JSON types
         :param repairs: how many times to ask again, with what was wrong, if the answer is not a value of the type
         :param model: the name of a model; see ``Client(models=…)``
         :param provider: the provider to use for this call instead of the client's
@@ -148,6 +149,7 @@ class Asking:
         :param options: further options of the provider, ``retry``: the retry policy of this call, and ``fresh=True``,
             which asks even if the answer is cached
         :raises TypeError: if the provider does not support an option, or a tool cannot be described to a model
+        :raises ValueError: if ``output`` is a dict that is not a valid schema
         :raises TurnsExceededError: if the model still calls functions after ``max_turns`` answers
         :raises OutputError: if the answer is not a value of the type
         :raises G4FLiteError: if there is no whole answer

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..answers.answer import Answer
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Usage
 from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
@@ -20,7 +21,7 @@ from ..providers.identity import identity_of
 from ..providers.selection import ProviderLike
 from ..store.answers import Kept
 from .routing import Router
-from .usage import CallUsage, UncountedUsage
+from .usage import UncountedUsage
 
 if TYPE_CHECKING:
     from ..typed.ask import Question
@@ -35,7 +36,7 @@ class BatchCalls:
 
     :param router: finds the provider of a call
     :param provider: the provider for prompts that name none; None for the client's
-    :param output: the type of the answers; None for text
+    :param output: the type of the answers, or their JSON schema; None for text
     :param repairs: how many times to ask again if an answer is not a value of the type
     :param use: the tools of the prompts, and how they are run
     """
@@ -52,7 +53,7 @@ class BatchCalls:
         self._router = copy.copy(router)
         self._router.pace = None  # a batch waits before the call, whose time limits that does not use up
         self._provider = provider
-        self._output = output
+        self._output = copy.deepcopy(output) if isinstance(output, dict) else output  # it may change before it is read
         self._repairs = repairs
         self._use = use
         self.stored_as = "" if output is None else json.dumps(self._kind.schema.json, sort_keys=True)
@@ -104,7 +105,8 @@ class BatchCalls:
         others = [
             usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas if type(delta) is not str
         ]
-        return kept._replace(deltas=[str(question.answer), *others])  # without the text before calls of tools
+        # Without the text before calls of tools.
+        return kept._replace(deltas=[str(question.answer), *others], took=question.took)
 
     def model(self, prompt: Prompt, provider: Any) -> str:
         found, model = self._router.find(prompt.model, provider or self._provider)
@@ -137,7 +139,7 @@ class BatchCalls:
         return Question.of(prompt, self._output, found, send)
 
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
-        from .prices import price_of
+        from ..answers.cost import price_of
 
         found, _ = self._router.find(prompt.model, provider or self._provider)
         try:

@@ -246,7 +246,7 @@ class Completions:
 
         :param messages: a list of ``{"role": …, "content": …}``, or a string
         :param model: the name of a model; see ``Client(models=…)``
-        :param response_format: the type of the value, as ``output`` of :meth:`Client.ask() <g4f_lite.Client.ask>`
+        :param response_format: the type or schema of the value, as ``output`` of :meth:`~g4f_lite.Client.ask`
         :param repairs: how many times to ask again, with what was wrong, if the answer is not a value of the type
         :param provider: the provider to use for this call instead of the client's
         :param proxy: the URL of a proxy for every request of this call
@@ -257,8 +257,8 @@ class Completions:
         """
         from .parsing import parse
 
-        if response_format is None or isinstance(response_format, Mapping):
-            raise TypeError("response_format must be a type such as a dataclass; create() takes a dict")
+        if response_format is None:
+            raise TypeError("response_format must be a type such as a dataclass, or a JSON schema")
         image = options.pop("image", None)
         options.setdefault("images", image)
         seconds = self._router.ask_timeout if timeout is None else timeout

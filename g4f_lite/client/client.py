@@ -21,10 +21,10 @@ from .routing import ModelMap, RoutedProvider, Router, one_proxy
 from .usage import ClientUsage
 
 if TYPE_CHECKING:
+    from ..answers.price import PriceLike
     from ..batch.pace import Pace
     from ..conversation import Conversation
     from ..providers.openai.keys import KeyLike
-    from ..providers.price import PriceLike
     from ..store.cache import Cache
     from ..typed.tools import Approve, ToolLike
     from .chat import Chat
@@ -52,7 +52,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
     :param default_headers: headers for every request to it
     :param default_query: query parameters for every request to it
     :param price: dollars for a million tokens of its prompts and of its answers, as in ``(0.15, 0.60)``, or a dict of
-        such pairs by model; if None, what the extra ``prices`` knows
+        such pairs by model; otherwise what the extra ``prices`` knows
     :param proxy: the URL of a proxy for every request
     :param proxies: g4f's name for ``proxy``
     :param timeout: the timeout of each call: seconds, a (connect, read) pair, or a Timeout

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Usage
 from ..answers.response import Response
 from ..answers.short_traceback import with_short_errors
@@ -22,7 +23,6 @@ from .options import refuse
 from .raw_response import RawResponse
 from .result import Answered, Result
 from .routing import Router
-from .usage import CallUsage
 
 if TYPE_CHECKING:
     from ..providers.openai.embeddings import Input, Vectors
@@ -144,17 +144,17 @@ class Embeddings:
         proxy = proxy or self._router.proxy
         timeout = (self._router.ask_timeout or self._router.timeout) if timeout is None else timeout
         asked = name or found.get_model(None) or ""
-        priced_at = found.priced_at
         try:
             with self._router.explaining(model, found, may_map=False):
                 vectors: Vectors = embed(input, name, proxy, timeout, retry=retry, **wanted)
         except G4FLiteError as error:
             if error.attempts:
                 retries = error.attempts - 1
-                self._router.usage.add(CallUsage(asked, priced_at, failed=True, retries=retries))
+                self._router.usage.add(CallUsage(asked, "", failed=True, retries=retries, provider=found.name))
             raise
         counted, model = vectors.usage, vectors.model or asked
-        self._router.usage.add(CallUsage(model, priced_at, counted, retries=vectors.attempts - 1).shortened())
+        call = CallUsage(model, found.priced_at, counted, retries=vectors.attempts - 1, provider=found.name)
+        self._router.usage.add(call.shortened())
         return EmbeddingsResponse(
             [Embedding(_written(vector, encoding_format), index) for index, vector in enumerate(vectors.vectors)],
             model,

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..answers.call_usage import CallUsage
+from ..answers.price import ModelPrices, Price
 from ..answers.stream import AnswerStream
 from ..http.redact import scrub
 from ..prompt import Prompt
@@ -16,7 +18,6 @@ from ..store.answers import Kept
 from ..timeout import Timeout
 from .batches import BatchCalls
 from .options import divide
-from .usage import CallUsage
 
 
 class HostedCalls(BatchCalls):
@@ -58,7 +59,7 @@ class HostedCalls(BatchCalls):
     ) -> Kept:
         """Read the answer in a line of results.
 
-        :param used: gets what it took, without its price: the list does not have the half price of every service
+        :param used: gets what it took, at the caller's price: the list does not have the half price of every service
         :param secrets: what was sent to get the line, and no error may show
         :raises G4FLiteError: if there is none
         """
@@ -75,7 +76,8 @@ class HostedCalls(BatchCalls):
             )
             for stage in stages:
                 stream.through(stage)
-            return stream if used is None else stream.when_ended(lambda ended: used.append(CallUsage.of(ended)))
+            price = _price_of(found, found.get_model(asked.model))
+            return stream if used is None else stream.when_ended(lambda ended: used.append(_used_by(ended, price)))
 
         if self._output is None:
             stream = send(prompt)
@@ -97,3 +99,17 @@ class HostedCalls(BatchCalls):
         if api.proxy != asked.proxy:
             raise TypeError("proxy= must be the same for all prompts of a batch, which are sent in one file")
         return api
+
+
+def _price_of(provider: OpenAICompatible, model: str | None) -> Price | None:
+    """Return the caller's price of a model; None if there is none."""
+    price = provider.priced_at
+    if isinstance(price, ModelPrices):
+        return price.get(model or "")
+    return price if isinstance(price, Price) else None
+
+
+def _used_by(stream: AnswerStream, price: Price | None) -> CallUsage:
+    """Return what an answer took that the service had given before."""
+    call = CallUsage.of(stream)
+    return call._replace(priced_at=price) if call.priced_at is None else call

@@ -13,7 +13,7 @@ from ..errors import ResponseFormatError
 from ..messages import Messages, with_system_text
 
 if TYPE_CHECKING:
-    from .schema_check import SchemaCheck
+    from ..typed.schema_check import SchemaCheck
 
 
 class JsonFormat:
@@ -103,6 +103,6 @@ def _schema_of(response_format: Any) -> dict[str, Any] | None:
 
 
 def _check_of(schema: dict[str, Any]) -> SchemaCheck:
-    from .schema_check import SchemaCheck  # which needs jsonschema
+    from ..typed.schema_check import SchemaCheck  # which needs jsonschema
 
     return SchemaCheck(schema)

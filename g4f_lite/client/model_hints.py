@@ -16,15 +16,17 @@ def add_model_hint(
     error: G4FLiteError,
     model: str | None,
     provider: BaseProvider,
-    *,
     call_template: str | None,
     server_template: str,
+    chain_template: str,
+    *,
     mapped: Collection[str] = (),
 ) -> None:
     """Add to an error about an unknown model how it is had from a server, or its name is mapped to another.
 
     :param call_template: how the caller writes a call with ``models=``, as ``{}``; None for no such hint
     :param server_template: how the caller names a server, whose model is ``{}``
+    :param chain_template: what the caller does if not all members of a chain have it, a server with it being ``{}``
     :param mapped: the names in the client's ``models``
     """
     causes = error.errors if isinstance(error, AllProvidersFailedError) else [error]
@@ -39,8 +41,7 @@ def add_model_hint(
     elif rest and is_provider_name(first):  # but not with a slash, which is in the names of OpenRouter's models
         error.message += f"; for the provider {first}, write: {server_template.replace('ollama', first).format(rest)}"
     if not all(unknown):  # another name for the model would be another model for those that have it
-        named = server_template.format(model)
-        error.message += f"; all were asked for this model: name it with those that have it, as in {named}"
+        error.message += f"; all were asked for this model: {chain_template.format(server_template.format(model))}"
     elif call_template is not None and not (rest and is_provider_name(first)):
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None stands for the default model

@@ -25,8 +25,7 @@ class Models:
 
         :raises G4FLiteError: if the service does not return its models
         """
-        owner = self._router.provider().name
-        return ModelList([Model(name, owner) for name in self._router.get_models()])
+        return ModelList([Model(name, owner) for name, owner in self._router.owners().items()])
 
     def retrieve(self, model: str) -> Model:
         """Return what :meth:`list` has of one model.
@@ -50,7 +49,7 @@ class Models:
 
         :raises G4FLiteError: if the service does not return its models
         """
-        return self._router.get_models()
+        return [*self._router.owners()]
 
     if not TYPE_CHECKING:
 

@@ -74,7 +74,7 @@ def parse(
     whole._response, whole._attempts = getattr(stream.source, "response", None), stream.attempts
     (choice,) = whole.choices
     message = ParsedMessage(**_fields(choice.message), parsed=parsed)
-    whole.usage = CompletionUsage.of(question.usage)
+    whole.usage, whole._took = CompletionUsage.of(question.usage), question.took
     return ParsedCompletion(
         **{**_fields(whole), "choices": [ParsedChoice(**{**_fields(choice), "message": message})]},
         attempts=question.attempts,

@@ -74,12 +74,12 @@ class Answered(Result):
 
     def __reduce__(self) -> tuple[Any, ...]:  # without the headers, which may hold a secret
         every = fields(self)  # type: ignore[arg-type]  # each subclass is a dataclass
-        public = {each.name: getattr(self, each.name) for each in every if not each.name.startswith("_")}
-        return _restored, (type(self), public)
+        kept = {each.name: getattr(self, each.name) for each in every if each.name != "_response"}
+        return _restored, (type(self), kept)
 
 
-def _restored(kind: Callable[..., Answered], public: dict[str, Any]) -> Answered:
-    return kind(**public)
+def _restored(kind: Callable[..., Answered], kept: dict[str, Any]) -> Answered:
+    return kind(**kept)
 
 
 class Extended(Result):

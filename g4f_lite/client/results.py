@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from ..answers.answer import Answer
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
 from ..answers.response import Response
 from .logprobs import ChoiceLogprobs
@@ -258,6 +259,17 @@ class Completion(Answered, Extended):
     object: Literal["chat.completion"] = "chat.completion"
     _response: Response | None = field(default=None, repr=False, compare=False)
     _attempts: int | None = field(default=None, repr=False, compare=False)
+    _took: tuple[CallUsage, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def cost(self) -> float | None:
+        """What it cost in US dollars, as the ``cost`` of an :class:`~g4f_lite.Answer`; it is not part of the JSON.
+
+        :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
+        """
+        from ..answers.cost import cost_of
+
+        return cost_of(self._took)
 
     @classmethod
     def of(
@@ -281,6 +293,7 @@ class Completion(Answered, Extended):
             identity.system_fingerprint,
             extra.pop("service_tier", None),
             extra or None,
+            _took=answer.took,
         )
 
 
@@ -347,7 +360,7 @@ class CompletionChunk(str, Extended):
 class Model(Result):
     """The name of a model; ``created`` is 0, because providers do not report it.
 
-    :ivar owned_by: the name of the provider
+    :ivar owned_by: the name of the provider; of a chain, of the members that have the model, as in "Groq or Local"
     """
 
     id: str

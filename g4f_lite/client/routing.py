@@ -21,11 +21,11 @@ from .usage import ClientUsage
 
 if TYPE_CHECKING:
     from ..answers.deltas import Delta
+    from ..answers.price import PriceLike
     from ..answers.stream import AnswerStream
     from ..batch.pace import Pace
     from ..prompt import Prompt
     from ..providers.openai.keys import KeyLike
-    from ..providers.price import PriceLike
     from ..store.cache import Cache
     from ..typed.ask import Question
     from ..typed.loop import ToolUse
@@ -41,10 +41,12 @@ class Router:
     :ivar own: the client's provider; None if the environment chooses
     :ivar call_template: how the caller writes a call with ``models=``, as ``{}``; used in hints; None for no such hint
     :ivar server_template: how the caller names a server, whose model is ``{}``; used in hints
+    :ivar chain_template: what the caller does if not all members of a chain have a model, ``{}`` in ``server_template``
     """
 
     call_template: str | None = "Client(…, {})"
     server_template = "provider='ollama:{}'"
+    chain_template = "name it with those that have it, as in {}"
 
     def __init__(
         self,
@@ -215,10 +217,8 @@ class Router:
     def _add_hint(
         self, error: G4FLiteError, model: str | None, provider: BaseProvider, *, may_map: bool = True
     ) -> None:
-        line = self.call_template if may_map else None
-        add_model_hint(
-            error, model, provider, call_template=line, server_template=self.server_template, mapped=self.models
-        )
+        templates = self.call_template if may_map else None, self.server_template, self.chain_template
+        add_model_hint(error, model, provider, *templates, mapped=self.models)
 
     def _model_name(self, model: str | None, provider: ProviderLike | None) -> str | None:
         """Return the name of the model for a call; the client's own model is only for the client's provider."""
@@ -253,16 +253,19 @@ class Router:
             self._made[None] = choose_provider(**self._settings)
         return self._made[None]
 
-    def get_models(self) -> list[str]:
-        """List the model names in ``models``, and those that the provider lists.
+    def owners(self) -> dict[str, str]:
+        """List the model names in ``models``, and those that the provider lists, each with the name of who has it.
+
+        Of a chain these are the members.
 
         :raises G4FLiteError: if the service does not return its models
         """
-        from ..providers.hooks import CallSettings, models_of  # which few programs need
+        from ..providers.hooks import CallSettings, owners_of  # which few programs need
 
-        mapped = [name for name in self.models if name != "*"]
-        settings = CallSettings(self.proxy, self.timeout, self.retry)
-        return list(dict.fromkeys([*mapped, *models_of(self.provider(), settings)]))
+        provider = self.provider()
+        owners = owners_of(provider, CallSettings(self.proxy, self.timeout, self.retry))
+        mapped = {name: owners.get(str(to), provider.name) for name, to in self.models.items() if name != "*"}
+        return mapped | owners
 
     def __copy__(self) -> Router:
         made = Router.__new__(type(self))
@@ -390,4 +393,4 @@ class RoutedProvider(BaseProvider):
         yield from self.answer(prompt).deltas()
 
     def get_models(self) -> list[str]:
-        return self._router.get_models()
+        return [*self._router.owners()]

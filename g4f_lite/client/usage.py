@@ -2,73 +2,30 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ..errors import AllProvidersFailedError, G4FLiteError, MissingDependencyError
+from ..errors import MissingDependencyError
 from ..http.forks import lock_free_in_children
 
 if TYPE_CHECKING:
-    from ..answers.deltas import Usage
+    from collections.abc import Iterable
+
+    from ..answers.call_usage import CallUsage
     from ..answers.stream import AnswerStream
-    from ..providers.price import PricedAt
 
 MOST_TO_PRICE = 10_000  # calls of one model whose price waits until somebody asks for it
 MOST_MODELS = 1000  # that are told apart; a service may name another in each answer
-OTHER_MODELS = "…"
-NAME_CHARACTERS = 200  # of the name of a model or a tier
+OTHERS = "…"
 _lock = lock_free_in_children()  # of all usages
 _COUNTS = (
     "calls", "cached", "failures", "retries", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens",
 )  # fmt: skip
 
 
-class CallUsage(NamedTuple):
-    """What one call took.
-
-    :param model: the model that answered, or was asked
-    :param priced_at: the caller's price, or the URL whose prices count; "" where nothing costs anything, None for
-        unknown prices
-    :param usage: the tokens, or None if the service did not report them
-    :param failed: whether it ended with an error
-    :param retries: how often it was sent again
-    :param cached: whether the answer came from the client's cache, and nothing was sent
-    :param service_tier: how the service processed the call, if it reports that
-    """
-
-    model: str
-    priced_at: PricedAt = None
-    usage: Usage | None = None
-    failed: bool = False
-    retries: int = 0
-    cached: bool = False
-    service_tier: str | None = None
-
-    @classmethod
-    def of(cls, stream: AnswerStream) -> CallUsage:
-        """Return what the call of an answer that has ended took."""
-        identity, error, usage, source = stream.identity, stream.error, stream.usage, stream.source
-        model = (identity.model if identity else None) or stream.model or ""
-        tier = str(identity.extra.get("service_tier", "default"))[:NAME_CHARACTERS] if identity else None
-        retries = _retries_of(error) if error is not None else (getattr(source, "attempts", None) or 1) - 1
-        priced_at: PricedAt = getattr(source, "priced_at", None)
-        if isinstance(priced_at, dict):
-            priced_at = priced_at.of_model(stream.model)
-        return cls(model, priced_at, usage, error is not None, retries, stream.cached, tier).shortened()
-
-    def shortened(self) -> CallUsage:
-        """Return it as it is kept: without the rest of what a service may say at any length."""
-        usage = self.usage
-        if usage is not None and usage.extra:
-            from .prices import without_the_rest
-
-            usage = without_the_rest(usage)
-        return self._replace(model=self.model[:NAME_CHARACTERS], usage=usage)
-
-
-class ModelUsage:
-    """What the calls of one model took; the attributes are those of :class:`ClientUsage`."""
+class UsagePart:
+    """What the calls of one model, or of one provider, took; the attributes are those of :class:`ClientUsage`."""
 
     def __init__(self) -> None:
         self.calls = self.cached = self.failures = self.retries = 0
@@ -93,13 +50,13 @@ class ModelUsage:
 
         :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """
-        from .prices import check_installed
+        from ..answers.cost import check_installed
 
         with _lock:
             if self._lacks_list:
                 check_installed()
             self._find_prices()
-            return _in_dollars(self._price)
+            return _sum([self._price])
 
     @property
     def unpriced(self) -> int:
@@ -114,16 +71,18 @@ class ModelUsage:
         if call.cached:
             self.cached += 1
             return
-        self.calls += 1
+        self.calls += not call.is_part
         self.failures += call.failed
         self.retries += call.retries
         if call.usage is None:
-            self._unpriced += not call.failed and call.priced_at != ""
+            self._unpriced += call.priced_at != ""
             return
         self.prompt_tokens += call.usage.prompt_tokens
         self.completion_tokens += call.usage.completion_tokens
         self.cached_tokens += call.usage.cached_tokens or 0
         self.reasoning_tokens += call.usage.reasoning_tokens or 0
+        if call.priced_at == "":
+            return
         self._to_price.append(call)
         if len(self._to_price) > MOST_TO_PRICE:
             try:
@@ -134,7 +93,7 @@ class ModelUsage:
                 self._lacks_list = True
 
     def _find_prices(self) -> None:
-        from .prices import price_of
+        from ..answers.cost import price_of
 
         calls = tuple(self._to_price)
         prices = [price_of(call.priced_at, call.model, call.usage, call.service_tier) for call in calls if call.usage]
@@ -164,7 +123,8 @@ class ClientUsage:
         print(client.usage.prompt_tokens, client.usage.completion_tokens, client.usage.cost)
 
     A call is counted at its end: whole, failed, or left early.  The tokens are those that services report, and nothing
-    is estimated: a call without a report adds no tokens, and is ``unpriced``.
+    is estimated: a call without a report adds no tokens, and is ``unpriced``, unless it costs nothing, or failed before
+    a model can have begun.
 
     :ivar calls: calls that were sent, the failed ones included
     :ivar cached: answers that came from the client's cache
@@ -174,7 +134,7 @@ class ClientUsage:
     :ivar completion_tokens: tokens of the answers
     :ivar cached_tokens: those of the prompts that were in the service's cache
     :ivar reasoning_tokens: those of the answers that were reasoning
-    :ivar unpriced: calls without a known price, of which ``cost`` is None
+    :ivar unpriced: calls whose cost is not known, so that ``cost`` is None; ``price=`` of their provider may mend that
     """
 
     calls = _Total()
@@ -188,12 +148,13 @@ class ClientUsage:
     unpriced = _Total()
 
     def __init__(self) -> None:
-        self._models: dict[str, ModelUsage] = {}
+        self._models: defaultdict[str, UsagePart] = defaultdict(UsagePart)
+        self._providers: defaultdict[str, UsagePart] = defaultdict(UsagePart)
         self._ended: deque[CallUsage] = deque()  # calls that are not added up yet
         self._is_adding = False
 
     @property
-    def by_model(self) -> dict[str, ModelUsage]:
+    def by_model(self) -> dict[str, UsagePart]:
         """The same for each model, by the name that the service reports; "" for calls that named none.
 
         Beyond 1,000 models, the others are together under ``"…"``.
@@ -201,6 +162,17 @@ class ClientUsage:
         with _lock:
             self._add_up()
             return dict(self._models)
+
+    @property
+    def by_provider(self) -> dict[str, UsagePart]:
+        """The same for each provider, by the name that answers and errors have.
+
+        A member of a chain that did not answer has no ``calls`` there, only what it took nevertheless.  If none of the
+        members answered, the call is that of the chain.
+        """
+        with _lock:
+            self._add_up()
+            return dict(self._providers)
 
     @property
     def cost(self) -> float | None:
@@ -212,7 +184,7 @@ class ClientUsage:
         :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """
         costs = [each.cost for each in self.by_model.values()]
-        return None if None in costs else _in_dollars(sum(cost or 0.0 for cost in costs))
+        return None if None in costs else _sum(cost or 0.0 for cost in costs)
 
     @property
     def known_cost(self) -> float:
@@ -220,13 +192,14 @@ class ClientUsage:
 
         :raises MissingDependencyError: if the extra ``prices`` is needed and not installed
         """
-        return _in_dollars(sum(each.known_cost for each in self.by_model.values()))
+        return _sum(each.known_cost for each in self.by_model.values())
 
     def reset(self) -> None:
         """Begin again at zero."""
         with _lock:
             self._ended.clear()
-            self._models = {}
+            self._models.clear()
+            self._providers.clear()
 
     def add(self, call: CallUsage) -> None:
         """Count a call.
@@ -240,13 +213,12 @@ class ClientUsage:
             finally:
                 _lock.release()
 
-    def add_cached(self, model: str | None) -> None:
-        """Count an answer that came from the client's cache."""
-        self.add(CallUsage(model or "", cached=True))
-
     def add_stream(self, stream: AnswerStream) -> None:
         """Count a call at the end of its answer."""
-        self.add(CallUsage.of(stream))
+        from ..answers.call_usage import took_by  # which an import of a client need not load
+
+        for call in took_by(stream):
+            self.add(call)
 
     def _add_up(self) -> None:
         if self._is_adding:  # a garbage collection in the middle of this, whose call is added afterwards
@@ -255,10 +227,8 @@ class ClientUsage:
         try:
             while self._ended:
                 call = self._ended.popleft()
-                name = call.model if call.model in self._models or len(self._models) < MOST_MODELS else OTHER_MODELS
-                if name not in self._models:
-                    self._models[name] = ModelUsage()
-                self._models[name].add(call)
+                for parts, name in ((self._models, call.model), (self._providers, call.provider)):
+                    parts[name if name in parts or len(parts) < MOST_MODELS else OTHERS].add(call)
         finally:
             self._is_adding = False
 
@@ -284,19 +254,13 @@ class UncountedUsage(ClientUsage):
         return calls
 
 
-def _retries_of(error: G4FLiteError) -> int:
-    """Return how often the prompt of a failed call was sent again."""
-    if isinstance(error, AllProvidersFailedError):
-        return sum(_retries_of(each) for each in error.errors)
-    return max(0, (error.attempts or 1) - 1)
+def _sum(costs: Iterable[Any]) -> float:
+    from ..answers.price import in_dollars
+
+    return in_dollars(sum(costs))
 
 
-def _in_dollars(amount: Any) -> float:
-    """Return an amount without the last digits, which are those of the calculation: not 6.599999999999999e-05."""
-    return float(f"{amount:.12g}")
-
-
-def _shown(usage: ClientUsage | ModelUsage) -> str:
+def _shown(usage: ClientUsage | UsagePart) -> str:
     shown = [f"{name}={getattr(usage, name)}" for name in (*_COUNTS, "unpriced")]
     cost = known = None
     with suppress(MissingDependencyError):

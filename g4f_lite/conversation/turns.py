@@ -157,10 +157,7 @@ class Turns:
         )
         if output is None:
             return self._answer(checked, turn, use).text()
-        question = self._question(checked, output, use)
-        value = question.ask(repairs)
-        self._add([*turn, *question.added])
-        return value
+        return self._question(checked, turn, output, use).ask(repairs)
 
     @overload
     def stream(
@@ -280,8 +277,7 @@ class Turns:
             return self._answer(checked, turn, use)
         from ..typed.stream import TypedStream
 
-        question = self._question(checked, output, use)
-        return TypedStream(question, lambda _: self._add([*turn, *question.added]))
+        return TypedStream(self._question(checked, turn, output, use))
 
     def _prompt(self, prompt: Any, *, model: str | None, **arguments: Any) -> tuple[Prompt, Messages]:
         """Check the arguments of a turn; return what to send, and the messages of the turn."""
@@ -296,10 +292,13 @@ class Turns:
         stream = self._answers(use)(prompt)
         return stream.through(partial(self._remember, stream, turn))
 
-    def _question(self, prompt: Prompt, output: Any, use: ToolUse | None) -> Question[Any]:
+    def _question(self, prompt: Prompt, turn: Messages, output: Any, use: ToolUse | None) -> Question[Any]:
         from ..typed.ask import Question
 
-        return Question.of(prompt, output, self.provider, self._answers(use, json=True))
+        def keep(messages: Messages) -> None:
+            self._add([*turn, *messages])
+
+        return Question.of(prompt, output, self.provider, self._answers(use, json=True), keep)
 
     def _answers(self, use: ToolUse | None, *, json: bool = False) -> Callable[[Prompt], AnswerStream]:
         """Return what answers a prompt: the provider, or the provider and the tools."""

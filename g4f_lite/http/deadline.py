@@ -212,11 +212,11 @@ class Deadline:
         if self.ended == "forked":
             return StreamInterruptedError("the answer belongs to the parent process; ask again in the child")
         limit = self.ended or self._bound
-        seconds = f"{self._limits[limit]:g} s"
-        what, longer = f"the total time limit of {seconds} passed", "a longer timeout="
+        seconds = self._limits[limit]
+        what, longer = f"the total time limit of {seconds:g} s passed", "a longer timeout="
         if limit == "first":  # a share, which only a member of a chain has
-            what, longer = f"nothing of the answer came within {seconds}", f"{longer}, or the chain a longer each=,"
-        return DeadlineExceededError(f"{what}; give {longer} if that is too short", limit=limit)
+            what, longer = f"nothing of the answer came within {seconds:g} s", f"{longer}, or the chain a longer each=,"
+        return DeadlineExceededError(f"{what}; give {longer} if that is too short", limit=limit, seconds=seconds)
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the end of the call.

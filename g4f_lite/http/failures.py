@@ -121,7 +121,8 @@ def translate(
         after = " after it took the prompt" if limit == "first" else ""
         what = "no connection to" if limit == "connect" else "silence from"
         seconds = getattr(deadline.timeout, limit) or deadline.elapsed
-        return DeadlineExceededError(f"{what} {origin}{way}{after} for {seconds:g} s, the {limit} limit", limit=limit)
+        text = f"{what} {origin}{way}{after} for {seconds:g} s, the {limit} limit"
+        return DeadlineExceededError(text, limit=limit, seconds=seconds)
     if status := next(filter(None, map(_given_up_on, links)), None):
         refused = ResponseStatusError(
             f"{origin} answered with status {status} at every try of the session", status=status

@@ -25,6 +25,7 @@ from ..messages import format_prompt, get_random_string
 from ..prompt import Prompt
 from .base import Provider
 from .call import fetch
+from .too_long import is_too_long, too_long
 
 MAX_TOKEN_CHARACTERS = 4096  # it is sent as a header, and kept with its session
 
@@ -111,6 +112,8 @@ class AiChatOnline(Provider):
         message = shorten(str(parsed.get("message") or "the service reported an error without a message"))
         if code == 429 or says_rate_limit(message):
             return rate_limit_error(message, message, status=status)
+        if is_too_long("", message, code):
+            return too_long(message, status)
         kinds: dict[int, type[ProviderError]]
         kinds = {401: AuthenticationError, 402: QuotaExceededError, 403: AuthenticationError}
         return kinds.get(code, ServiceError)(f"{message} (code {code})", status=status, may_retry=False)

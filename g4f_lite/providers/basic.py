@@ -19,10 +19,10 @@ from .settings import full_signature
 
 if TYPE_CHECKING:
     from ..answers.deltas import Delta
+    from ..answers.price import PricedAt
     from ..answers.source import Source
     from ..answers.stream import AnswerStream
     from ..prompt import Prompt
-    from .price import PricedAt
 
 
 class BaseProvider(Askable):

@@ -19,6 +19,7 @@ import requests
 from ..answers.deltas import Delta, Finish, checked, is_content
 from ..answers.images import ImageResponse
 from ..answers.interruption import short_interrupt
+from ..answers.price import PricedAt
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
 from ..answers.source import CheckedSource
@@ -36,7 +37,6 @@ from ..prompt import Prompt
 from ..timeout import CallRetry, RetryLike, Timeout
 from .hooks import Requests, first_of, naming, quote, raise_unread
 from .image_fetch import fetch_image
-from .price import PricedAt
 from .sending import at_step, not_read, send_prompt, token_of
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ..answers.buffer import Buffer, up_to_content
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Delta, Finish, no_end
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
@@ -80,6 +81,7 @@ class ChainCall(CheckedSource):
         self.attempts: int | None = None
         self.response: Response | None = None
         self.priced_at: Any = None  # of the member that is asked
+        self.in_vain: list[CallUsage] = []  # what members took that did not answer
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -112,15 +114,17 @@ class ChainCall(CheckedSource):
             refusal = self._refusal(position)
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name)
+                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
                 continue
             began_at = self._clock()
             others = members_left > 1 or self._prompt.allowance.has_fallback
             limits, share = self._limits(provider, members_left, self._most if others else math.inf)
             before = Buffer()
+            source: Source | None = None
             try:
                 if refusal is not None:
                     raise refusal
+                member.note_asked(self._prompt.model)
                 source = provider.begin(self._turns.prompt(position, limits, share, has_fallback=others))
                 deltas = deltas_of(source, provider.name)
                 self._source = source
@@ -128,13 +132,15 @@ class ChainCall(CheckedSource):
                 if self._turns.ended.is_set():  # while this member was prepared
                     source.close()
                     return
-                content = up_to_content(deltas, before)
+                first = up_to_content(deltas, before)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
                 if self._turns.ended.is_set():
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
+                if source is not None:
+                    self._count_in_vain(source, error, before)
                 self._turns.add_up(position, error)
                 begun = before.usage or before.attached or before.choice_fields  # the model, if not its answer
                 if begun and not isinstance(error, _NO_ANSWER):
@@ -143,6 +149,8 @@ class ChainCall(CheckedSource):
                 # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
                 if refusal is None and not self._had_too_little_time(error, provider, began_at):
                     breaker.failed(error)
+                if refusal is None and isinstance(error, ModelNotSupportedError):
+                    member.note_lacking(self._prompt.model)
                 errors[position] = error
                 logger.info("Fallback: no answer from %s", error)
                 continue
@@ -153,13 +161,16 @@ class ChainCall(CheckedSource):
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
             self.attempts = getattr(source, "attempts", None)
             self.response = getattr(source, "response", None)
+            # Of a chain in this one, both are known now.
+            self.priced_at = getattr(source, "priced_at", None)
+            self.in_vain += getattr(source, "in_vain", ())
             if errors:
                 model = self._telling_model(position)
                 answering = self.provider + (f" (model {model!r})" if model else "")
                 self._tell([errors[each] for each in sorted(errors)], answering)
             is_whole, asked_at = False, self._clock()
             try:
-                for delta in itertools.chain(before.deltas, [content], deltas):
+                for delta in itertools.chain(first, deltas):
                     if isinstance(delta, Finish):
                         is_whole = True
                         breaker.ended()
@@ -183,6 +194,18 @@ class ChainCall(CheckedSource):
         given = [errors[position] for position in sorted(errors)]
         models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _count_in_vain(self, source: Source, error: G4FLiteError, before: Buffer) -> None:
+        """Count what a member took that did not answer.
+
+        :param source: its call
+        :param before: what had come from it
+        """
+        self.in_vain += getattr(source, "in_vain", ())
+        model = getattr(source, "model", None) or self._prompt.model  # a member that lacks the model has none
+        call = CallUsage.in_vain(source, error, model, before.usage, begun=bool(before.deltas))
+        if not call.took_nothing:
+            self.in_vain.append(call)
 
     def _tell(self, errors: list[G4FLiteError], answering: str) -> None:
         """Tell the program which members failed before the one that answers, or at least what is wrong with them."""
@@ -241,9 +264,10 @@ class ChainCall(CheckedSource):
             return
         whole = self._whole.total
         if whole is not None and self._clock() >= self._began_at + whole:
-            text = f"the total time limit of {whole:g} s passed; pass a longer timeout="
+            text, error.seconds = f"the total time limit of {whole:g} s passed; pass a longer timeout=", whole
         else:
             text = f"the member's own limit of {limits.total:g} s passed; give it a longer timeout=, or the chain each="
+            error.seconds = limits.total
         error.message = text
         error.args = (text,)
 

@@ -73,9 +73,10 @@ class CircuitBreaker:
         with _lock:
             text = f"skipped, because it failed before ({self._reason})"
             if self._limit is not None:  # whose text says how long
-                return self._limit(text, provider=provider, retry_after=wait)
+                return self._limit(text, provider=provider, skipped=True, retry_after=wait)
             text += f"; it will be tried again in {wait:.0f} s"
-            return ProviderError(text, provider=provider, retry_after=wait if self._may_pass else None)
+            asked = wait if self._may_pass else None
+            return ProviderError(text, provider=provider, skipped=True, retry_after=asked)
 
     def failed(self, error: G4FLiteError, *, begun: bool = False) -> None:
         """Count a failure, if it is one of the provider itself.

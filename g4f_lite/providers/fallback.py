@@ -33,8 +33,9 @@ class Fallback(BaseProvider):
     not accept the prompt, for instance an image or an option, is skipped.  A provider that failed three times in a row,
     before its answer or in the middle of it, is skipped for 30 s, or for its Retry-After, at most an hour; then one
     call tries it again.  If no other provider answers, one whose Retry-After fits in the timeout and in the retry
-    policy is waited for.  The ``provider`` of an answer is the name of the provider that answered, with its address
-    where others of that name have another one.
+    policy is waited for, unless another one lacks the call's model, and this one was never asked for it.  The
+    ``provider`` of an answer is the name of the provider that answered, with its address where others of that name
+    have another one.
 
     :param providers: the providers, in order: objects, classes or names
     :param each: seconds after which the next provider is asked if an answer has not begun; one that has is not cut, and
@@ -147,19 +148,24 @@ class Fallback(BaseProvider):
 
         :raises AllProvidersFailedError: if none returns them
         """
-        names: list[str] = []
+        return [*self._owners_of_models()]
+
+    def _owners_of_models(self) -> dict[str, list[str]]:
+        """Return the names of the models, as ``get_models`` does, each with the names of the members that have it."""
+        owners: dict[str, list[str]] = {}
         errors: list[G4FLiteError] = []
         for member in self._members:
             provider = member.provider
             try:
                 listed = models_of(provider, listing.get())
-                names += [own, *listed] if (own := provider.get_model()) else listed
+                for name in [own, *listed] if (own := provider.get_model()) else listed:
+                    owners.setdefault(name, []).append(member.name)
             except G4FLiteError as error:
                 member.name_in(error)
                 errors.append(error)
         if len(errors) == len(self.providers):
             raise all_failed("no provider listed its models", errors, "bootstrap") from errors[-1]
-        return list(dict.fromkeys(names))
+        return owners
 
     def secrets(self) -> list[str]:
         """List the strings that messages must not show: those of all members."""

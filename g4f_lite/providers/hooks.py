@@ -161,6 +161,17 @@ def models_of(provider: Any, settings: CallSettings | None = None) -> list[str]:
     raise wrong(provider, "get_models", names, "a list of names")
 
 
+def owners_of(provider: Any, settings: CallSettings | None = None) -> dict[str, str]:
+    """Return the names of the models, each with the name of the provider that has it; of a chain, of its members."""
+    if not hasattr(provider, "_owners_of_models"):
+        return dict.fromkeys(models_of(provider, settings), provider.name)
+    before = listing.set(settings or CallSettings())
+    try:
+        return {name: " or ".join(dict.fromkeys(owners)) for name, owners in provider._owners_of_models().items()}
+    finally:
+        listing.reset(before)
+
+
 @contextmanager
 def naming(provider: Any, name: str, method: Any = None, body: Body | None = None) -> Iterator[None]:
     """Do what :func:`raise_mistake` does for whatever a ``with`` block raises."""

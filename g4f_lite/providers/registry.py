@@ -112,12 +112,16 @@ def _server_at(url: str, settings: dict[str, Any]) -> BaseProvider:
 
 
 def _with_its_key(kind: type[BaseProvider], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings in which ``api_key`` is the argument of a class for its only secret, whatever that is called."""
-    known = kind.__signature__.parameters
-    if "api_key" not in settings or "api_key" in known or len(kind.declared_secrets) != 1:
-        return settings
-    (secret,) = kind.declared_secrets
-    return {secret if name == "api_key" and secret in known else name: value for name, value in settings.items()}
+    """Return settings in which ``api_key`` is the argument of a class for its key, whatever that is called."""
+    own = key_argument(kind)
+    return {own if own and name == "api_key" else name: value for name, value in settings.items()}
+
+
+def key_argument(kind: type[BaseProvider]) -> str | None:
+    """Return the argument of a class for its key: ``api_key``, or its only secret; None if it takes none."""
+    secrets = [*kind.declared_secrets]
+    names = ["api_key", *secrets] if len(secrets) == 1 else ["api_key"]
+    return next((name for name in names if name in kind.__signature__.parameters), None)
 
 
 def is_url(name: str) -> bool:

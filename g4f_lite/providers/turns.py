@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from .registry import is_provider_name
 logger = logging.getLogger(__name__)
 
 LEAST_SECONDS = 0.01  # what a call has left at least, because no limit may be 0
+MOST_MODELS = 1000  # of a member, that are remembered
 LOOK_SECONDS = 1.0  # between two looks at whether a blocked member is free, which another call may have found out
 
 
@@ -30,11 +32,13 @@ class Member(NamedTuple):
     :param provider: the provider
     :param breaker: its circuit breaker
     :param name: its name in answers and errors, with its address if others of its name have another one
+    :param asked: hashes of the models that it was asked for, and has not said that it lacks
     """
 
     provider: BaseProvider
     breaker: CircuitBreaker
     name: str
+    asked: set[int]
 
     def refusal(self, prompt: Prompt) -> Exception | None:
         """Return its refusal of a prompt; None if it accepts the prompt."""
@@ -55,6 +59,24 @@ class Member(NamedTuple):
         except ModelNotSupportedError:
             return True
         return False
+
+    def note_asked(self, model: str | None) -> None:
+        """Note that it is asked for a model; not for each of very many, as the clients of a server may name."""
+        if len(self.asked) < MOST_MODELS:
+            self.asked.add(self._hash_of(model))
+
+    def note_lacking(self, model: str | None) -> None:
+        """Note that its service has said that it lacks a model."""
+        self.asked.discard(self._hash_of(model))
+
+    def may_have(self, model: str | None) -> bool:
+        """Return whether it was asked for a model, and its service has not said that it lacks it."""
+        return self._hash_of(model) in self.asked
+
+    def _hash_of(self, model: str | None) -> int:
+        with suppress(ModelNotSupportedError):
+            model = self.provider.get_model(model)
+        return hash(model)
 
     def written(self, model: str) -> str:
         """Return the name of a provider with a model behind it, which is this member with that model."""
@@ -82,7 +104,7 @@ def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> lis
         own, addresses = address(provider), {address(each) for each in providers if each.name == provider.name}
         return f"{provider.name} ({own})" if own and len(addresses) > 1 else provider.name
 
-    return [Member(provider, CircuitBreaker(clock), name(provider)) for provider in providers]
+    return [Member(provider, CircuitBreaker(clock), name(provider), set()) for provider in providers]
 
 
 def without_model(members: list[Member], model: str) -> str | None:
@@ -144,7 +166,8 @@ class Turns:
         for position, member in enumerate(self._members):
             breaker = member.breaker
             if self._is_over():
-                errors[position] = DeadlineExceededError("skipped, because no time is left", provider=member.name)
+                text = "skipped, because no time is left"
+                errors[position] = DeadlineExceededError(text, provider=member.name, skipped=True)
                 continue
             if breaker.failures and (wait := breaker.wait()):
                 errors[position] = breaker.skipped(wait, member.name)
@@ -156,7 +179,7 @@ class Turns:
             if members_left > 1 and self._left_its_wait(errors[position], self._policy(member.provider)):
                 blocked.append(position)
         told: set[int] = set()
-        blocked = [each for each in blocked if self._refusal(each) is None]
+        blocked = [each for each in blocked if self._refusal(each) is None and self._may_have_model(each)]
         while waits := {each: seconds for each in blocked if (seconds := self._wait(each)) is not None}:
             position = min(waits, key=lambda each: (waits[each], each))
             if waits[position]:
@@ -220,6 +243,15 @@ class Turns:
         if self._prompt.allowance.has_fallback and isinstance(policy, RetryPolicy):  # a long wait is for that chain
             most = min(most, policy.max_backoff)
         return seconds if seconds <= min(most - self._waited, WAIT_SHARE * self._left()) else None
+
+    def _may_have_model(self, position: int) -> bool:
+        """Return whether a member is worth a wait: not if others lack the model, which it was never asked for.
+
+        Such a model is mistyped more often than not, and that is to be told at once.
+        """
+        model = self._prompt.model
+        is_lacked = any(isinstance(error, ModelNotSupportedError) for error in self._errors.values())
+        return not (model and is_lacked) or self._members[position].may_have(model)
 
     def _is_over(self) -> bool:
         """Return whether other members have used up the time of the call."""

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from ..answers.answer import Answer
+from ..answers.call_usage import CallUsage, took_by
 from ..answers.deltas import Delta, Finish, Identity, Usage
 from ..answers.stream import AnswerStream
 from ..errors import StoreError
@@ -21,6 +22,7 @@ from .delta_json import from_json, to_json
 _KEY_BYTES = 16
 # Options that change how a prompt travels, and not what is answered.
 _TRAVEL = frozenset({"stream_options"})
+_NOTHING = (CallUsage("", "", cached=True),)  # taken now by an answer that is on disk
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 # A row is an answer: its key, its number among equal prompts of a batch, its deltas as JSON, what is known about the
@@ -52,6 +54,7 @@ class Kept(NamedTuple):
     :param model: the model that was requested
     :param seconds: how long the answer took
     :param attempts: how many times its prompt was sent; None if the provider did not say
+    :param took: what its calls took now, which is not on disk
     """
 
     deltas: list[Delta]
@@ -59,6 +62,7 @@ class Kept(NamedTuple):
     model: str | None
     seconds: float = 0.0
     attempts: int | None = None
+    took: tuple[CallUsage, ...] = ()
 
     @classmethod
     def of(cls, stream: AnswerStream, seconds: float = 0.0) -> Kept:
@@ -66,7 +70,7 @@ class Kept(NamedTuple):
 
         :raises ResponseFormatError: if it is longer than what a stream keeps
         """
-        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts)
+        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts, took_by(stream))
 
     def answer(self) -> Answer:
         """Make the answer again."""
@@ -84,9 +88,10 @@ class Kept(NamedTuple):
                 break
         else:  # nearly always; it takes a fifth of the time of a stream
             named: dict[str, Any] = {"model": self.model, "provider": self.provider, "seconds": self.seconds}
-            return Answer("".join(text), usage=usage, finish_reason=reason, served_model=served or None, **named)
+            named |= {"usage": usage, "finish_reason": reason, "served_model": served or None, "took": self.took}
+            return Answer("".join(text), **named)
         answer = AnswerStream(self._replay, provider=self.provider, model=self.model).text()
-        answer.seconds = self.seconds
+        answer.seconds, answer.took = self.seconds, self.took
         return answer
 
     def _replay(self) -> Generator[Delta, None, None]:
@@ -139,7 +144,7 @@ class AnswerStore:
             return None
         deltas, *facts = rows[0]
         with self.database.understanding():
-            return Kept(from_json(deltas), *facts)
+            return Kept(from_json(deltas), *facts)._replace(took=_NOTHING)
 
     def keep(self, key: Key, kept: Kept, *, replace: bool = False) -> int:
         """Write an answer, unless there is one with its key.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ..answers.answer import Answer
+from ..answers.call_usage import CallUsage, took_by
 from ..answers.deltas import COUNTS, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number
@@ -41,6 +42,8 @@ class Question(Generic[T]):
     :param output: the type
     :param provider: what can be asked of the provider
     :param send: sends a prompt
+    :param keep: gets the messages for a history of an answer that fits; None where there is no history
+    :ivar on_again: called with the reason before another answer is asked for
     :ivar stream: the last answer
     :ivar messages: the messages that it answers, without the schema
     :ivar attempts: how many answers were asked for
@@ -51,18 +54,25 @@ class Question(Generic[T]):
     output: Output[T]
     provider: Provider
     send: Callable[[Prompt], AnswerStream]
+    keep: Callable[[Messages], object] | None = None
+    on_again: Callable[[str], object] | None = field(default=None, init=False)
     messages: Messages = field(init=False)
     attempts: int = field(default=1, init=False)
 
     @classmethod
     def of(
-        cls, prompt: Prompt, output: Any, provider: Provider, send: Callable[[Prompt], AnswerStream]
+        cls,
+        prompt: Prompt,
+        output: Any,
+        provider: Provider,
+        send: Callable[[Prompt], AnswerStream],
+        keep: Callable[[Messages], object] | None = None,
     ) -> Question[Any]:
         """Make a question of a type as the caller gave it.
 
         :raises TypeError: if it cannot be the type of an answer
         """
-        return Question(prompt, Output.of(output), provider, send)
+        return Question(prompt, Output.of(output), provider, send, keep)
 
     def __post_init__(self) -> None:
         if "response_format" in self.prompt.options:
@@ -72,6 +82,7 @@ class Question(Generic[T]):
         self._began_at = time.monotonic()
         self._limits = Timeout.of(self.prompt.timeout, getattr(self.provider, "timeout", None))  # of all answers
         self._usages: list[Usage] = []
+        self._took: list[CallUsage] = []  # by the answers before the last one
         self._why_again = ""
         self._closed = False
         self._in_approve = 0.0  # seconds, which do not count
@@ -99,12 +110,15 @@ class Question(Generic[T]):
                 self._ask_again("", "there is no text")
                 continue
             try:
-                return self.output.convert(answer)
+                value = self.output.convert(answer)
             except Mismatch as error:
                 self.stream.scrub(error)
                 if not self._may_ask_again(repairs):
                     raise self.mismatched(error) from error
                 self._ask_again(answer, str(error))
+            else:
+                self.keep_turn()
+                return value
 
     def _may_ask_again(self, repairs: int) -> bool:
         return self.attempts <= repairs and self._has_time()
@@ -116,6 +130,8 @@ class Question(Generic[T]):
         :param wrong: why it does not fit
         """
         logger.info("the answer is not a valid %s; asking again: %s", self.output.name, wrong)
+        if self.on_again is not None:
+            self.on_again(wrong)
         schema = None if in_prompt(self._ways[0], self.provider) else self.output.schema
         self._keep_calls()
         self.messages = asked_again(self.messages, text, wrong, schema)
@@ -138,10 +154,10 @@ class Question(Generic[T]):
         if self.attempts > 1:
             error.usage = self.usage
 
-    @property
-    def added(self) -> Messages:
-        """The messages for a history: calls of tools with their results, and the last answer."""
-        return [*self._results, *self.stream.messages]
+    def keep_turn(self) -> None:
+        """Give the history calls of tools with their results, and the last answer, which fits."""
+        if self.keep is not None:
+            self.keep([*self._results, *self.stream.messages])
 
     def _stream(self) -> AnswerStream:
         """Prepare an answer; nothing is sent before it is read."""
@@ -151,6 +167,7 @@ class Question(Generic[T]):
 
     def _go_on(self) -> None:
         """Prepare the next answer, which is closed if the question is: close() may have seen the answer before."""
+        self._took += took_by(self.stream)
         self.stream = self._stream()
         if self._closed:
             self.stream.close()
@@ -236,12 +253,22 @@ class Question(Generic[T]):
         return whole if text == whole else Answer(text, **vars(whole))
 
     @property
+    def took(self) -> tuple[CallUsage, ...]:
+        """What the calls of all answers took."""
+        return (*self._took, *took_by(self.stream))
+
+    @property
     def usage(self) -> Usage | None:
         """The token counts of all answers; None if the service reported none."""
         if not self._usages:
             return None
         counts: dict[str, Any] = {name: _sum(self._usages, name) for name in COUNTS}
         return Usage(**counts)
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since the call."""
+        return time.monotonic() - self._began_at
 
     def _check_cut(self, error: G4FLiteError) -> None:
         """Raise if there is no text because a model was cut while it thought.
@@ -256,7 +283,7 @@ class Question(Generic[T]):
     def _told(self, error: Told, answer: Answer, cause: Exception | None = None) -> Told:
         """Add to an error what the answers took, and take the secrets of the call out of it and its cause."""
         error.provider, error.step, error.partial = answer.provider, "stream", str(answer)
-        error.attempts, error.elapsed = self.attempts, time.monotonic() - self._began_at
+        error.attempts, error.elapsed = self.attempts, self.seconds
         error.usage = self.usage
         error.__cause__ = cause
         self.stream.scrub(error)

@@ -40,19 +40,20 @@ def plain_json(text: str) -> Any:
         raise Mismatch(f"expected JSON, got {text[:_LONGEST_QUOTE]!r}") from error
 
 
-def json_in(text: str) -> Iterator[Any]:
-    """Iterate the JSON values in a text: the whole of it, or else each object and each list.
+def json_in(text: str) -> Iterator[tuple[str, Any]]:
+    """Iterate the JSON values in a text, each as it is written and parsed: the whole, or else each object and list.
 
     Nothing inside of one that has a mistake is a value: it would be a part, taken for the whole.
 
     :raises Mismatch: if there are more brackets than are tried: another value may come after those that were found
     """
+    alone = without_fence(text)
     try:
-        whole = _READER.decode(without_fence(text))
+        whole = _READER.decode(alone)
     except (ValueError, RecursionError):
         pass
     else:
-        yield whole
+        yield alone, whole
         if isinstance(whole, str):  # JSON in a string of JSON, as some write the arguments of tools
             yield from json_in(whole)
         return
@@ -70,7 +71,7 @@ def json_in(text: str) -> Iterator[Any]:
             if read > _MAX_READ:
                 break
             continue
-        yield value
+        yield text[start:end], value
     if _BEGINNING.search(text, end):
         raise Mismatch("expected JSON and nothing else, got a text with many brackets")
 
@@ -145,6 +146,11 @@ def _fitted_choice(value: Any, shape: Any) -> Any:
 
 
 def _fitted_object(value: dict[str, Any], shape: Any) -> Any:
+    tag_field = getattr(shape, "tag_field", None)
+    if tag_field in value:
+        if str(value[tag_field]).casefold() != str(shape.tag).casefold():
+            return value  # that of another struct
+        value = {**value, tag_field: shape.tag}
     if isinstance(shape, shapes.NamedTupleType):
         return [
             fitted(value[field.encode_name] if field.encode_name in value else _default(field), field.type)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 from ..answers.buffer import Buffer
+from ..answers.call_usage import CallUsage, took_by
 from ..answers.deltas import Attached, Delta, Finish, ToolCall, ToolCallDelta, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_whole_number
@@ -130,6 +131,11 @@ class Loop:
         return self._turn.model
 
     @property
+    def took(self) -> tuple[CallUsage, ...]:
+        """What the calls of all turns took."""
+        return tuple(call for turn in (*self._ended, self._turn) for call in took_by(turn))
+
+    @property
     def messages(self) -> Messages:
         """The messages after the prompt: calls of tools, their results, and the answer of the last turn."""
         return [*self._done, self._turn.answer.to_message()]
@@ -244,7 +250,8 @@ class Loop:
 
     def _time_is_over(self) -> DeadlineExceededError:
         text = f"the total time limit of {self._timeout.total:g} s passed, in which the tools run as well"
-        return DeadlineExceededError(f"{text}; give a longer timeout= if that is too short", limit="total")
+        text += "; give a longer timeout= if that is too short"
+        return DeadlineExceededError(text, limit="total", seconds=self._timeout.total)
 
     def _next_prompt(self, left: float | None) -> Prompt:
         """Return the prompt of the next turn, with the results of this one."""

@@ -1,58 +1,67 @@
-"""A type as the goal of an answer: its schema, and how text becomes a value of it."""
+"""What an answer is to be: values of a type, or JSON of a schema, and how text becomes such a value."""
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..answers.json_text import without_fence
 from ..errors import MissingDependencyError
 
 try:
-    import msgspec
-    import msgspec.inspect
+    import msgspec  # noqa: F401  which the imports below need
 except ImportError as error:
     raise MissingDependencyError('typed answers need msgspec: pip install "g4f-lite[typed]"') from error
 
-from .choice import members_of
-from .lenient import fitted, json_in, plain_json
+from .lenient import json_in, plain_json
 from .mismatch import Mismatch
-from .schema import Schema, described, schema_of, written
+from .schema import Schema
+from .schema_reader import reader_of
 from .thoughts import without_thoughts
+from .type_reader import TypeReader
 
 T = TypeVar("T")
+Value = TypeVar("Value", covariant=True)
 _LONGEST_QUOTE = 80  # of a text in an error
-_LONGEST_REASON = 1_000  # characters: msgspec quotes whole values of the answer
-_MOST_REASONS = 10  # of a pydantic model
-_MOST_MISTAKES = 1_000  # for pydantic to list them, which takes it some microseconds and 700 bytes for each
+
+
+class Reader(Protocol[Value]):
+    """Makes values of JSON that fits; see :class:`~g4f_lite.typed.type_reader.TypeReader`."""
+
+    name: str
+    schema: Schema
+
+    def strictly(self, text: str) -> Value: ...
+
+    def value_of(self, value: Any) -> Value: ...
+
+    def element(self) -> Any: ...
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise a check that takes too long as a mismatch; no other JSON in the text is checked after it."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise Mismatch(f"it cannot be checked: {error}") from error
 
 
 class Output(Generic[T]):
     """A type of answers.
 
-    :param kind: the type
+    :param kind: the type, or a JSON schema as a dict
     :ivar name: the type as one writes it, for errors
     :raises TypeError: if it cannot be one
+    :raises ValueError: if it is a dict that is not a valid schema
+    :raises MissingDependencyError: if it is a schema, and the package jsonschema is not installed
     """
 
-    schema: Schema
-
     def __init__(self, kind: Any) -> None:
-        if isinstance(kind, str | int | float | list | dict):
-            hint = "; a JSON schema goes into response_format=" if isinstance(kind, dict) else ""
-            raise TypeError(f"output= takes a type, such as a dataclass or list[str], and not {kind!r:.80}{hint}")
-        self.name = written(kind)
-        try:
-            self.schema = schema_of(kind)
-            self._kind = described(kind)
-            self._shape = msgspec.inspect.type_info(self._kind)
-            root = msgspec.defstruct("Answer", [("value", self._kind)]) if self.schema.wrapped else self._kind
-            self._decoder = msgspec.json.Decoder(root, dec_hook=_to_model)
-        except NameError as error:
-            raise TypeError(f"a type hint in {kind!r:.80} cannot be resolved: {error}") from error
+        self._reader: Reader[T] = reader_of(kind) if isinstance(kind, dict) else TypeReader(kind)
+        self.name, self.schema = self._reader.name, self._reader.schema
 
     @classmethod
     def of(cls, kind: Any) -> Output[Any]:
@@ -66,17 +75,15 @@ class Output(Generic[T]):
             return cls(kind)
         return _cached(kind)
 
+    @_in_time()
     def strictly(self, text: str) -> T:
         """Convert a text that is JSON of the schema.
 
         :raises Mismatch: if it is not
         """
-        try:
-            value = self._decoder.decode(str(text))  # msgspec takes no subclass, such as an Answer
-        except Exception as error:  # also those that a constructor of the type raises
-            raise _mismatch(error) from error
-        return value.value if self.schema.wrapped else value  # type: ignore[no-any-return]
+        return self._reader.strictly(text)
 
+    @_in_time()
     def convert(self, text: str) -> T:
         """Convert a text that is nearly so: JSON among other text, numbers in quotes, other case.
 
@@ -85,9 +92,10 @@ class Output(Generic[T]):
         text = without_thoughts(text)
         for exact in _exact(text):
             with suppress(Mismatch):
-                return self.strictly(exact)
+                return self._reader.strictly(exact)
         return self._found(text)[1]
 
+    @_in_time()
     def begins_with(self, elements: list[str], text: str) -> bool:
         """Return whether the list that ``convert`` finds in a text begins with these elements, which are JSON.
 
@@ -99,19 +107,20 @@ class Output(Generic[T]):
         """Return what ``convert`` makes the value of, as plain JSON types."""
         for exact in _exact(text):
             with suppress(Mismatch):
-                self.strictly(exact)
+                self._reader.strictly(exact)
                 whole = plain_json(exact)
                 return whole["value"] if self.schema.wrapped else whole
         return self._found(text)[0]
 
+    @_in_time()
     def convert_part(self, text: str) -> T:
         """Convert a text that is the JSON of a part of an answer, as ``convert`` does with the whole.
 
         :raises Mismatch: if it is not a value of the type
         """
         with suppress(Mismatch):
-            return self.strictly(f'{{"value": {text}}}' if self.schema.wrapped else text)
-        return self.value_of(plain_json(text))
+            return self._reader.strictly(f'{{"value": {text}}}' if self.schema.wrapped else text)
+        return self._reader.value_of(plain_json(text))
 
     def _found(self, text: str) -> tuple[Any, T]:
         """Return the value among other text, as plain JSON types and converted.
@@ -121,9 +130,9 @@ class Output(Generic[T]):
         reason: Mismatch | None = None
         fits: list[tuple[Any, T]] = []
         try:
-            for found in json_in(text):
+            for written, found in json_in(text):
                 try:
-                    fits.append((found, self.value_of(self._unwrapped(found))))
+                    fits.append((found, self._value(written, found)))
                 except Mismatch as error:
                     reason = reason or error
         except Mismatch as error:
@@ -136,33 +145,35 @@ class Output(Generic[T]):
         if self.schema.wrapped:  # the value alone, without the object around it and without quotation marks
             for alone in _alone(without_fence(text)):
                 with suppress(Mismatch):
-                    return alone, self.value_of(alone)
+                    return alone, self._reader.value_of(alone)
         quoted = text.strip()[:_LONGEST_QUOTE]
         raise reason or Mismatch(f"expected JSON, got {quoted!r}" if quoted else "there is no text")
 
+    def _value(self, text: str, found: Any) -> T:
+        """Convert JSON among other text, strictly if possible: a float has not all digits that a Decimal has.
+
+        :param text: the JSON as it is written
+        :param found: the same, parsed
+        :raises Mismatch: if it is not a value of the type
+        """
+        value = self._unwrapped(found)
+        with suppress(Mismatch):
+            return self._reader.strictly(f'{{"value": {text}}}' if self.schema.wrapped and value is found else text)
+        return self._reader.value_of(value)
+
     def value_of(self, value: Any) -> T:
-        """Convert plain JSON types leniently.
+        """Convert plain JSON types, leniently if it is to a type.
 
         :raises Mismatch: if it does not fit
         """
-        try:
-            fit = fitted(value, self._shape)
-            converted: T = msgspec.convert(fit, self._kind, strict=False, str_keys=True, dec_hook=_to_model)
-        except Exception as error:
-            raise _mismatch(error) from error
-        return converted
+        return self._reader.value_of(value)
 
     def element(self) -> Output[Any]:
         """Return the output for the elements of a list.
 
-        :raises TypeError: if the type is not a list
+        :raises TypeError: if it is not one of lists
         """
-        kind = self._kind
-        while typing.get_origin(kind) is Annotated:
-            kind = typing.get_args(kind)[0]
-        if typing.get_origin(kind) is not list:
-            raise TypeError(f"items() gives the elements of a list; pass output=list[…], not {kind!r:.80}")
-        return Output.of(typing.get_args(kind)[0])
+        return Output.of(self._reader.element())
 
     def _unwrapped(self, found: Any) -> Any:
         if self.schema.wrapped and isinstance(found, dict) and found.keys() == {"value"}:
@@ -199,60 +210,3 @@ def _unquoted(text: str) -> str:
         return text
     inner = text.strip(text[0])
     return text if text[0] in inner else inner
-
-
-def _to_model(kind: type, value: Any) -> Any:
-    """Make a pydantic model, or a value of a choice, of plain JSON types.
-
-    :raises ValueError: if they do not fit
-    """
-    if members := members_of(kind):
-        return _to_choice(members, value)
-    try:
-        return kind.model_validate(value)  # type: ignore[attr-defined]
-    except ValueError as error:
-        if not hasattr(error, "errors"):
-            raise
-        reason, cause = _of_pydantic(error)
-    raise ValueError(reason) from cause
-
-
-def _of_pydantic(error: Any) -> tuple[str, Exception | None]:
-    """Return the first mistakes that an error of pydantic lists, and the error itself if there are no others.
-
-    One with many mistakes would write all of them wherever it is shown, and take fifty times as long as the answer.
-    """
-    count = error.error_count()
-    if count > _MOST_MISTAKES:
-        return f"{count} mistakes", None
-    first = error.errors()[:_MOST_REASONS]
-    reasons = [_shortened(f"{each['msg']} - at `{'.'.join(map(str, each['loc'])) or '$'}`") for each in first]
-    more = count - len(reasons)
-    return "; ".join([*reasons, f"and {more} more"] if more else reasons), None if more else error
-
-
-def _to_choice(members: tuple[Any, ...], value: Any) -> Any:
-    """Make a value of the first type that takes it; of classes, of the one that knows most of its fields.
-
-    :raises Mismatch: if none takes it; the reason is that of the first
-    """
-    outputs = [Output.of(member) for member in members]
-    if isinstance(value, dict):
-        outputs.sort(key=lambda output: len(value.keys() - output.schema.json.get("properties", {}).keys()))
-    reason: Mismatch | None = None
-    for output in outputs:
-        try:
-            return output.value_of(value)
-        except Mismatch as error:
-            reason = reason or error
-    raise reason or Mismatch("no type takes it")
-
-
-def _mismatch(error: Exception) -> Mismatch:
-    return Mismatch(_shortened(str(error)) or type(error).__name__)
-
-
-def _shortened(reason: str) -> str:
-    """Return a reason in one line that is not too long: it may quote the answer."""
-    reason = " ".join(reason.split())
-    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"

@@ -33,11 +33,13 @@ class Schema:
     :param name: a name that OpenAI's API accepts for it
     :param json: the schema
     :param wrapped: whether the type is not an object, so that the schema is that of ``{"value": …}``
+    :param is_own: whether the caller wrote it, so that what may be left out is not to be required
     """
 
     name: str
     json: dict[str, Any]
     wrapped: bool
+    is_own: bool = False
 
 
 def schema_of(kind: Any) -> Schema:
@@ -79,7 +81,7 @@ def schema_of(kind: Any) -> Schema:
             if inner.get("format") == "decimal":  # it may be either, and models write numbers better
                 del inner["format"]
                 inner["type"] = "number"
-    name = re.sub(r"\W+", "_", _name_of(kind), flags=re.ASCII)[:64]
+    name = api_name(_name_of(kind))
     if root.keys() == {"$ref"} and definitions[_referred(root)].get("type") == "object":
         root = definitions[_referred(root)]
     wrapped = root.get("type") != "object"
@@ -87,6 +89,11 @@ def schema_of(kind: Any) -> Schema:
         root = {"type": "object", "properties": {"value": root}, "required": ["value"]}
     used = {each: definitions[each] for each in _used(root, definitions)}
     return Schema(name, {**root, "$defs": used} if used else root, wrapped)
+
+
+def api_name(text: str) -> str:
+    """Return a name that OpenAI's API accepts for a schema."""
+    return re.sub(r"\W+", "_", text, flags=re.ASCII)[:64] or "answer"
 
 
 def written(kind: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
@@ -35,12 +35,10 @@ class TypedStream(Generic[T]):
     Nothing is sent before it is read, and nothing is sent twice: an answer that does not fit is not asked for again.
 
     :param question: the prompt and the type
-    :param on_output: called with the answer when it has been read and fits
     """
 
-    def __init__(self, question: Question[T], on_output: Callable[[Answer], object] | None = None) -> None:
-        self._question = question
-        self._on_output = on_output
+    def __init__(self, question: Question[T]) -> None:
+        self.question = question
         self._pieces: list[str] = []
         self._begun = False
         self._values: list[T] = []  # the value, when the answer has been read and fits
@@ -52,12 +50,12 @@ class TypedStream(Generic[T]):
     def __next__(self) -> str:
         self.start()
         try:
-            piece = str(next(self._question.stream))
+            piece = str(next(self.question.stream))
         except StopIteration:
             self._finish()
             raise
         try:
-            self._question.stream.check_length()  # what is longer is nobody's value
+            self.question.stream.check_length()  # what is longer is nobody's value
         except ResponseFormatError:
             self.close()
             raise
@@ -75,7 +73,7 @@ class TypedStream(Generic[T]):
         :raises G4FLiteError: if the answer does not begin
         """
         if not self._begun:
-            self._question.begin()
+            self.question.begin()
             self._begun = True
         return self
 
@@ -92,7 +90,7 @@ class TypedStream(Generic[T]):
             if piece and (length - read) * _SNAPSHOTS < length:  # each one reads all that there is
                 continue
             read, value = length, json.value
-            if self._question.output.schema.wrapped and isinstance(value, dict):
+            if self.question.output.schema.wrapped and isinstance(value, dict):
                 value = value.get("value")
             if value is not None and value != last:
                 last = value
@@ -104,7 +102,7 @@ class TypedStream(Generic[T]):
         :raises TypeError: if ``output`` is not a list
         :raises OutputError: if an element does not fit, or the whole does not, or begins with other elements
         """
-        return self._elements(self._question.output.element())
+        return self._elements(self.question.output.element())
 
     @property
     @with_short_errors
@@ -124,11 +122,11 @@ class TypedStream(Generic[T]):
     @property
     def answer(self) -> Answer:
         """What has come so far, as an Answer with usage, finish reason and reasoning."""
-        return self._question.answer
+        return self.question.answer
 
     def close(self) -> None:
         """End the answer, from any thread."""
-        self._question.close()
+        self.question.close()
 
     def __enter__(self) -> TypedStream[T]:
         return self
@@ -137,11 +135,11 @@ class TypedStream(Generic[T]):
         self.close()
 
     def __reduce__(self) -> NoReturn:
-        self._question.stream.__reduce__()
+        self.question.stream.__reduce__()
 
     @with_short_errors
     def _elements(self, element: Output[Any]) -> Iterator[Any]:
-        json = JsonSoFar(wrapped=self._question.output.schema.wrapped)
+        json = JsonSoFar(wrapped=self.question.output.schema.wrapped)
         count = 0
         for piece in self._without_thoughts():
             json.feed(piece)
@@ -151,7 +149,7 @@ class TypedStream(Generic[T]):
                 except Mismatch as error:
                     reason = Mismatch(f"element {count}: {error}")
                     reason.__cause__ = error.with_traceback(None)  # whose frames hold the answer
-                    raise self._question.mismatched(reason) from reason
+                    raise self.question.mismatched(reason) from reason
                 count += 1
                 yield value
         everything: Any = self.output
@@ -165,10 +163,10 @@ class TypedStream(Generic[T]):
         :raises OutputError: if the value does not begin with them
         """
         try:
-            if not self._question.output.begins_with(elements, self.answer):
+            if not self.question.output.begins_with(elements, self.answer):
                 raise Mismatch("the list that came first is not the value of the whole")
         except Mismatch as reason:
-            raise self._question.mismatched(reason) from reason
+            raise self.question.mismatched(reason) from reason
 
     def _without_thoughts(self) -> Iterator[str]:
         """Iterate all pieces, also those that have been read, without the thoughts that the text begins with."""
@@ -178,12 +176,10 @@ class TypedStream(Generic[T]):
         """Convert the whole answer, once."""
         if self._values or self._error is not None:
             return
-        question = self._question
+        question = self.question
         try:
-            answer = question.whole()
-            self._values = [question.checked(answer)]
+            self._values = [question.checked(question.whole())]
         except (OutputError, RefusalError) as error:
             self._error = error
         else:
-            if self._on_output is not None:
-                self._on_output(answer)
+            question.keep_turn()

@@ -11,7 +11,14 @@ from weakref import WeakKeyDictionary
 
 from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish, ToolCallDelta
-from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError, ResponseStatusError, ServiceError
+from ..errors import (
+    AllProvidersFailedError,
+    ContextLengthExceededError,
+    G4FLiteError,
+    ResponseFormatError,
+    ResponseStatusError,
+    ServiceError,
+)
 from ..messages import Messages, with_system_text
 from ..prompt import Prompt
 from .schema import Schema
@@ -64,7 +71,7 @@ def is_refusal(error: G4FLiteError, way: Way) -> bool:
         return any(is_refusal(each, way) for each in error.errors)
     if way not in _NAMED or not isinstance(error, (ResponseStatusError, ServiceError)):
         return False
-    if error.status not in _STATUSES:
+    if error.status not in _STATUSES or isinstance(error, ContextLengthExceededError):  # which counts tools as well
         return False
     return bool(re.search(_NAMED[way], f"{error.message} {error.body}"))
 
@@ -85,7 +92,7 @@ def asked(prompt: Prompt, way: Way, schema: Schema, provider: Provider) -> Promp
     """Return the prompt that asks for JSON in one way."""
     options = dict(prompt.options)
     if way == "json_schema":
-        strict = strict_form(schema.json, limits_of_texts=not provider.reads_schema)
+        strict = strict_form(schema.json, limits_of_texts=not provider.reads_schema, may_require=not schema.is_own)
         inner = {"name": schema.name, "schema": schema.json if strict is None else strict, "strict": strict is not None}
         options["response_format"] = {"type": "json_schema", "json_schema": inner}
     elif way == "tool":
@@ -127,6 +134,8 @@ def arguments_as_text(deltas: Generator[Delta, None, None]) -> Generator[Delta, 
     """Turn the arguments of the tool call into the text of the answer: a stage of its stream.
 
     Text is held back, as models also introduce their call; it is the answer if no call comes.
+
+    :raises ResponseFormatError: if there is more text than is kept of an answer
     """
     held: list[str] = []
     room = MAX_BYTES

@@ -17,7 +17,7 @@ import pytest
 import requests
 from unit.services import PIXEL
 
-from g4f_lite import Client, Local, ModelNotSupportedError, ServiceError
+from g4f_lite import Client, ContextLengthExceededError, Local, ModelNotSupportedError, OpenAICompatible, ServiceError
 from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import BearerAuth, Engine
 
@@ -154,8 +154,20 @@ def test_a_terminal_interrupts_the_program_only(engine: Engine) -> None:
 
 def test_a_prompt_that_is_too_long_names_the_setting(local: Local) -> None:
     told = r"\d+ more than the context of 4096; .*Local\(context=8192\), or send a shorter prompt, of about 1\d+ char"
-    with pytest.raises(ServiceError, match=told):
+    with pytest.raises(ContextLengthExceededError, match=told):
         local.create(messages="long " * 5000)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_prompt_that_is_too_long_is_understood_as_the_server_of_llama_cpp_says_it(
+    engine: Engine, stream: bool
+) -> None:
+    server = OpenAICompatible(engine.base_url, api_key=engine.token.partition(" ")[2], model="any")
+    told = r"^the prompt is too long; .*; the service says: request \(\d+ tokens\) exceeds the available context size"
+    with pytest.raises(ContextLengthExceededError) as caught:
+        server.create(messages="long " * 5000, stream=stream)
+    assert re.search(told, caught.value.message)
+    assert (caught.value.status, caught.value.attempts) == (400, 1)
 
 
 def test_text_does_not_act_as_a_control_token(local: Local) -> None:
@@ -248,7 +260,9 @@ def test_texts_become_vectors_that_are_near_where_the_texts_are(copy: Path) -> N
     for wrong in ([], "", ["a", " "]):
         with pytest.raises(ValueError, match="no text"):
             local.embed(wrong)
-    with pytest.raises(ServiceError, match=rf"a text has 2\d+ tokens, more than the context of {COPY_CONTEXT}"):
+    with pytest.raises(
+        ContextLengthExceededError, match=rf"a text has 2\d+ tokens, more than the context of {COPY_CONTEXT}"
+    ):
         local.embed("word " * 2 * COPY_CONTEXT)
     made = Client(local).embeddings.create(["The cat sleeps."], encoding_format="float")
     assert made.data[0].embedding == pytest.approx(cat, abs=1e-4)

@@ -14,6 +14,7 @@ import pytest
 from flask import request
 
 from g4f_lite import (
+    ContextLengthExceededError,
     ConversationNotFoundError,
     Conversations,
     OpenAICompatible,
@@ -23,6 +24,7 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.contrib.flask import stream_answer
+from g4f_lite.contrib.flask.errors import CUT, SENTENCES
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
@@ -87,7 +89,7 @@ def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
         assert b'fetch("answer"' in browser.get("/").data
     found = events(ada.post("/answer", data={"text": "Why is the sky blue?"}).data)
     assert found[-1] == ("done", {"text": "Light is\n\nscattered.", "finish_reason": "stop"})
-    assert bob.post("/answer", data={"text": "Hello."}).status_code == 502
+    assert bob.post("/answer", data={"text": "Hello."}).status_code == 503
     assert events(ada.post("/answer", data={"text": "Is it lost?"}).data)[-1][0] == "failed"
     for blank in ("", " ", "\n\t"):
         response = ada.post("/answer", data={"text": blank})
@@ -171,7 +173,7 @@ def test_what_has_come_of_an_answer_may_be_kept(load: Load, g4f_scripted: Script
     with browser.session_transaction() as session:
         session["chat"] = id
     assert events(browser.post("/answer", data={"text": "1?"}).data)[-1][0] == "failed"
-    assert browser.post("/answer", data={"text": "2?"}).status_code == 502
+    assert browser.post("/answer", data={"text": "2?"}).status_code == 503
     assert browser.post("/answer", data={"text": " "}).status_code == 400
     assert events(browser.post("/answer", data={"text": "3?"}).data)[-1][0] == "done"
     assert [message["content"] for message in kept.conversations.load(id)] == ["1?", "It  […]", "3?", "It is."]
@@ -300,6 +302,28 @@ def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) ->
     assert "nicht erreichbar" in browser.get("/").get_json()["error"]
     assert "unterbrochen" in events(browser.get("/").data)[-1][1]["error"]
     assert "gibt es nicht mehr" in browser.get("/").get_json()["error"]
+
+
+@pytest.mark.usefixtures("g4f_scripted")
+def test_the_table_of_statuses_has_the_sentences_that_visitors_read(load: Load) -> None:
+    rows = re.findall(r"^\| (\d{3})\b.* \| (.*) \|$", PAGES[0], re.MULTILINE)
+    english = {status: text for status, text in SENTENCES.items() if status != CUT}
+    assert {int(status): text for status, text in rows} == english
+    assert f'"{SENTENCES[CUT]}"' in PAGES[0]
+    assert load("german").app.config["G4F_LITE_SENTENCES"].keys() == SENTENCES.keys()
+
+
+def test_a_form_that_is_too_long_has_the_sentence_of_a_prompt_that_is(load: Load, g4f_scripted: Scripted) -> None:
+    (returned,) = re.findall(r"`@app.errorhandler\(413\)` above a function that returns `(.*?)`", PAGES[1])
+    app = load("app").app
+    app.config["MAX_CONTENT_LENGTH"] = 100
+    app.errorhandler(413)(lambda error: ast.literal_eval(returned))
+    g4f_scripted.queue(ContextLengthExceededError("more than 8192 tokens"))
+    ada = app.test_client()
+    ada.get("/")
+    found = [ada.post("/answer", data={"text": text}) for text in ("Why?", "Why? " * 100)]
+    assert [(each.status_code, each.get_json()) for each in found] == [(413, {"error": SENTENCES[413]})] * 2
+    assert len(g4f_scripted.calls) == 1
 
 
 def test_at_most_so_many_answers_at_once(load: Load, g4f_scripted: Scripted) -> None:

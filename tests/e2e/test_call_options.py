@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from g4f_lite.cli import repair
 from g4f_lite.cli.options import Seconds
-from g4f_lite.client import json_format
 from g4f_lite.emulator import Emulator
+from g4f_lite.typed import ask
 
 from .command import asked, assert_failed, assert_refused, call, run
 
@@ -53,18 +53,18 @@ def test_a_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     assert call("chat", "Where?", *here, "--schema", str(file)).stdout == '{"city": "Paris"}\n'
     assert asked(emulator)["response_format"] == {
         "type": "json_schema",
-        "json_schema": {"name": "a_city", "schema": schema},
+        "json_schema": {"name": "answer", "schema": schema, "strict": False},
     }
     emulator.answer('{"city": "Paris"}')
     inline = '{"type": "object", "$id": "https://example.org/city"}'
     assert call("chat", "Where?", *here, "--schema", inline).stdout == '{"city": "Paris"}\n'
-    assert asked(emulator)["response_format"]["json_schema"] == {"name": "schema", "schema": json.loads(inline)}
+    assert asked(emulator)["response_format"]["json_schema"]["schema"] == json.loads(inline)
+    emulator.answer('Here it is: {"value": ["Paris", "L\\u00e9on"]}')
+    done = call("chat", "Where?", *here, "--schema", '{"type": "array", "items": {"type": "string"}}')
+    assert done.stdout == '["Paris", "Léon"]\n'  # which jq can read
 
 
-def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
-    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(json_format, "_check_of", lambda schema: None)  # it takes long to import what that needs
+def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(emulator: Emulator, tmp_path: Path) -> None:
     file = tmp_path / "city.json"
     file.write_text(json.dumps({"type": "object", "required": ["city"]}), encoding="utf-8")
     command = ["chat", "Where?", "-p", "ai-engine", "--base-url", emulator.url, "--schema", str(file)]
@@ -79,7 +79,7 @@ def test_a_schema_for_a_service_that_knows_none_is_in_the_prompt(
     assert all(part in asked_again for part in ("Where?", "In Paris.", "Your answer is not valid", "JSON schema"))
     emulator.answer("In Paris.")
     emulator.answer("In Paris!")
-    assert_failed(call(*command, "-q"), "expected JSON, as --schema requires", printed="")
+    assert_failed(call(*command, "-q"), "expected JSON, got 'In Paris!'", printed="In Paris!\n")
 
 
 def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_answer_that_is_not_json(emulator: Emulator, here: list[str], tmp_pat
     emulator.answer("no")
     assert_failed(
         call("chat", "Where?", *here, "--schema", str(file), "-q"),
-        "expected JSON, as --schema requires",
+        "expected JSON, got 'no'",
         printed="no\n",
     )
 
@@ -105,15 +105,17 @@ def test_an_answer_that_does_not_fit_the_schema_is_asked_for_once_more(
     emulator.answer('{"city": 1}')
     emulator.answer('{"city": 2}')
     done = call("chat", "Where?", *here, "--schema", CITY, "--save", str(talk), *more)
-    wrong = "the answer does not match the schema in --schema, at $.city: {} is not of type 'string'"
+    wrong = "the answer is not a valid value of the schema: {} is not of type 'string' - at `$.city`"
     assert (done.returncode, "2" in done.stdout, talk.exists()) == (1, True, False)
-    assert done.stderr == f"Note: {wrong.format(1)}; asking again\nError: {wrong.format(2)}\n"
+    note, error = done.stderr.splitlines()
+    assert note == f"Note: {wrong.format(1)}; asking again"
+    assert re.fullmatch(rf"Error: \w+, stream: {re.escape(wrong.format(2))} \(2 attempts in \d+\.\d s\)", error)
     emulator.answer('{"city": 1}')
     emulator.answer('{"city": "Paris"}')
     done = call("chat", "Where?", *here, "--schema", CITY, "--save", str(talk), *more)
     assert (done.returncode, "Paris" in done.stdout, '{"city": 1}' in done.stdout) == (0, True, False)
-    assert [message["content"] for message in asked(emulator)["messages"]][:2] == ["Where?", '{"city": 1}']
-    assert "$.city: 1 is not of type 'string'" in asked(emulator)["messages"][2]["content"]
+    assert [message["content"] for message in asked(emulator)["messages"]][1:3] == ["Where?", '{"city": 1}']
+    assert "1 is not of type 'string' - at `$.city`" in asked(emulator)["messages"][3]["content"]
     assert [message["content"] for message in json.loads(talk.read_text())] == ["Where?", '{"city": "Paris"}']
 
 
@@ -129,27 +131,31 @@ def test_the_usage_is_that_of_both_answers_as_the_cost_is(emulator: Emulator, he
 def test_an_answer_that_is_cut_or_late_is_not_asked_for_again(
     emulator: Emulator, here: list[str], monkeypatch: pytest.MonkeyPatch, seconds: float, reason: str
 ) -> None:
-    monkeypatch.setattr(repair, "time", SimpleNamespace(monotonic=iter([0, seconds]).__next__))
+    monkeypatch.setattr(ask, "time", SimpleNamespace(monotonic=iter([0, *[seconds] * 9]).__next__))
     emulator.answer(['{"city": 1}', {"finish_reason": reason}])
     done = call("chat", "Where?", *here, "--schema", CITY, "--timeout", "60")
     assert (done.returncode, done.stdout, len(emulator.requests)) == (1, '{"city": 1}\n', 1)
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_schema_without_the_package_that_checks_it(
     emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", None)
-    monkeypatch.delitem(sys.modules, "g4f_lite.client.schema_check", raising=False)
+    monkeypatch.delitem(sys.modules, "g4f_lite.typed.schema_check", raising=False)
     file = tmp_path / "city.json"
     file.write_text('{"required": ["city"]}', encoding="utf-8")
     for answer, code in (("{}", 0), ("Paris", 1)):
-        for _ in range(1 + code):
-            emulator.answer(answer)
+        emulator.answer(answer)
         done = call("chat", "Where?", *here, "--schema", str(file))
         assert (done.returncode, done.stdout) == (code, f"{answer}\n")
         assert done.stderr.startswith("Note: that the answer fits the schema is not checked")
     done = call("chat", "Where?", "--provider", "aiengine", "--base-url", emulator.url, "--schema", str(file))
     assert_failed(done, "checked with jsonschema")
+    (tmp_path / "in.txt").write_text("{}\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), *here, "--schema", str(file))
+    assert (done.returncode, json.loads(done.stdout)["output"]) == (0, {})
+    assert done.stderr.startswith("Note: that the answer fits the schema is not checked")
 
 
 @pytest.mark.parametrize(
@@ -169,6 +175,13 @@ def test_a_schema_without_the_package_that_checks_it(
         (["-o", "workers=2"], "workers cannot be given with --option"),
         (["-o", "price=1"], "price cannot be given with --option; pass --price"),
         (["--price", "1"], "tokens of prompts and of answers, such as 0.15,0.60, not '1'"),
+        (["--price", "big=1"], "such as 0.15,0.60, not 'big=1'"),
+        (["--price", "=1,2"], "such as 0.15,0.60, not '=1,2'"),
+        (["--price", "big="], "such as 0.15,0.60, not 'big='"),
+        (["--price", "big=1,-2"], "such as 0.15,0.60, not 'big=1,-2'"),
+        (["--price", "1,2", "--price", "3,4"], "--price is given twice for all models"),
+        (["--price", "big=1,2", "--price", "big=1,2"], "--price is given twice for big"),
+        (["--price", "big=1,2", "--price", "1,2"], "--price P,A is for all models"),
     ],
 )
 def test_options_that_are_not_valid(here: list[str], options: list[str], word: str) -> None:

@@ -20,6 +20,11 @@ from .test_cli_terminal import CTRL_D, CTRL_P, history, say
 pytestmark = pytest.mark.usefixtures("interruptible")
 
 
+def current(terminal: Terminal) -> str:
+    """Give who answers, as ``/model`` says it."""
+    return say(terminal, "/model").partition("\r\n")[0]
+
+
 def roles(path: Path) -> list[str]:
     return [message["role"] for message in json.loads(path.read_text(encoding="utf-8"))]
 
@@ -34,6 +39,16 @@ def test_usage_is_that_of_all_turns(emulator: Emulator, here: list[str]) -> None
         say(terminal, "And again.")
         shown = "2 calls: 1 token of prompts, 2 of answers; no cost\r\n> "
         assert say(terminal, "/usage") == shown
+
+
+def test_usage_has_the_price_that_is_given_for_a_model(emulator: Emulator, here: list[str]) -> None:
+    with Terminal("chat", *here, "--price", "echo=1000000,0", "--price", "gpt-4=2000000,0") as terminal:
+        terminal.wait_for("> ")
+        say(terminal, "One.")
+        assert "; about $1.00\r\n" in say(terminal, "/usage")
+        say(terminal, f"/model {here[1]}:gpt-4")  # another provider
+        say(terminal, "Two.")  # with the first turn
+        assert "; about $7.00\r\n" in say(terminal, "/usage")
 
 
 def test_commands(emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +85,7 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path, monkeypat
             assert roles(file) == ["user", "assistant"] * 2
         say(terminal, "/undo")
         assert roles(file) == ["user", "assistant"]
-        assert say(terminal, "/model") == "echo\r\n> "
+        assert current(terminal).endswith(" (echo).")
         assert say(terminal, "/model gpt-4o-mini") == "The model is gpt-4o-mini from now on.\r\n> "
         assert say(terminal, "/system Be brief.") == "The system message is replaced.\r\n> "
         assert roles(file) == ["system", "user", "assistant"]
@@ -157,8 +172,7 @@ def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator,
         terminal.wait_for("> ")
         refused = "Error: OpenAICompatible does not list the model"
         assert say(terminal, "/model gpt-4o-mimi") == f"{refused} 'gpt-4o-mimi'; try gpt-4o-mini, gpt-4\r\n> "
-        assert say(terminal, "/model groq").endswith("; another provider is named with its model, as groq:MODEL\r\n> ")
-        assert say(terminal, "/model") == "echo\r\n> "
+        assert current(terminal).endswith(" (echo).")
         emulator.configure(models=["mistral:7b", "llama3.2:latest"])  # tags, as those of Ollama
         assert say(terminal, "/model mistral:7b") == "The model is mistral:7b from now on.\r\n> "
         assert say(terminal, "/model llama3.2") == "The model is llama3.2 from now on.\r\n> "
@@ -176,12 +190,44 @@ def test_another_provider_can_go_on(emulator: Emulator, here: list[str], tmp_pat
         refused = " ".join(say(terminal, "/model local:nosuch").split())
         assert refused.startswith("Error: Local: it has no model 'nosuch'")
         assert refused.endswith("name that too: /model ollama:nosuch >")
-        assert say(terminal, "/model") == "echo\r\n> "
+        assert current(terminal).endswith(" (echo).")
         assert say(terminal, "/model echo:any") == "Chatting with Echo (any) from now on.\r\n> "
         assert say(terminal, "second") == "second\r\n> "
         assert say(terminal, "/models") == "Echo lists no models.\r\n> "
     assert history(emulator) == ["first"]
     assert roles(file) == ["user", "assistant"] * 2
+
+
+def test_the_name_of_a_provider_alone_uses_it_and_default_goes_back(emulator: Emulator) -> None:
+    emulator.configure(models=["llama3.2:latest", "mistral:latest"])
+    settings = {"OLLAMA_HOST": emulator.url, "COLUMNS": "250", "G4F_LITE_OFFLINE": "", "MISTRAL_API_KEY": ""}
+    with Terminal("chat", "-p", "echo:any,scripted", **settings) as terminal:
+        assert terminal.wait_for("> ").startswith("Chatting with Echo or Scripted.")
+        assert say(terminal, "/model ollama") == "Chatting with Ollama from now on.\r\n> "
+        assert say(terminal, "first") == "first\r\n> "
+        assert asked(emulator)["model"] == "llama3.2:latest"
+        said = say(terminal, "/model").splitlines()
+        assert said[:2] == ["Chatting with Ollama.", "Models: llama3.2:latest, mistral:latest."]
+        assert said[2].startswith("Providers: local, ollama, llama.cpp, ")
+        assert "/model default what the chat began with." in " ".join(said)
+        assert max(map(len, said)) < 80
+        assert say(terminal, "/model mistral") == "The model is mistral from now on.\r\n> "  # which Ollama has
+        assert say(terminal, "/model default") == "Chatting with Echo or Scripted from now on.\r\n> "
+        assert say(terminal, "second") == "second\r\n> "
+        assert say(terminal, "/model mistral").startswith("Error: Mistral: no key: set MISTRAL_API_KEY")
+        emulator.stop_listening()
+        assert "could not connect" in say(terminal, "/model ollama")
+        assert say(terminal, "/model ollama,echo") == "Chatting with Ollama or Echo from now on.\r\n> "
+    assert history(emulator) == ["first"]
+
+
+def test_default_takes_the_model_of_the_start_too(emulator: Emulator, here: list[str]) -> None:
+    with Terminal("chat", *here) as terminal:
+        first = terminal.wait_for("> ").partition(".\r\n")[0]
+        say(terminal, "/model gpt-4")
+        assert say(terminal, "/model default") == f"{first} from now on.\r\n> "
+        say(terminal, "Hello")
+        assert asked(emulator)["model"] == "echo"
 
 
 def test_a_server_at_another_url_can_go_on(emulator: Emulator) -> None:
@@ -201,12 +247,12 @@ def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
         terminal.wait_for("> ")
         for name in ("local:qwen3-0.6b", "local:smollm2"):
             assert "`g4f-lite local pull" in " ".join(say(terminal, f"/model {name}").split())
-        assert say(terminal, "/model") == "The provider chooses the model.\r\n> "
+        assert current(terminal) == "Chatting with Echo."
     (tmp_path / "own.gguf").write_bytes(gguf(SMOLLM2))
     with Terminal("chat", "--model", str(tmp_path / "own.gguf"), **nowhere) as terminal:
         terminal.wait_for("> ")
         assert "`g4f-lite local pull" in " ".join(say(terminal, "/model qwen3-0.6b").split())
-        assert say(terminal, "/model").endswith("own.gguf\r\n> ")
+        assert "own.gguf)." in say(terminal, "/model")
 
 
 def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
@@ -229,7 +275,7 @@ def test_a_model_that_the_provider_does_not_know(emulator: Emulator) -> None:
     with Terminal("chat", "--provider", "local") as terminal:
         terminal.wait_for("> ")
         assert say(terminal, "/model smolm2").startswith("Error: ")
-        assert say(terminal, "/model").endswith("smollm2\r\n> ")
+        assert current(terminal) == "Chatting with Local (smollm2)."
 
 
 def test_a_message_of_several_lines(emulator: Emulator, here: list[str], tmp_path: Path) -> None:

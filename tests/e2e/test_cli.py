@@ -97,7 +97,8 @@ def test_json_is_one_object_with_the_facts(emulator: Emulator, here: list[str]) 
     priced = json.loads(call("chat", "--json", "--price", "1,1000", "Say hello to me", *here).stdout)
     assert (priced["usage"]["total_tokens"], priced["cost"]) == (8, 0.004004)  # half of them of the prompt
     told = "Note: 1 call: 4 tokens of prompts, 4 of answers; about $0.004\n"
-    assert call("chat", "--price", "1,1000", "Say hello to me", *here).stderr == told
+    for price in (["1,1000"], ["other=9,9", "--price", "echo=1,1000"]):
+        assert call("chat", "--price", *price, "Say hello to me", *here).stderr == told
     assert "»wie" in done.stdout
 
 

@@ -280,12 +280,18 @@ def test_options_of_a_call_and_a_schema(emulator: Emulator, here: list[str], tmp
     done = call("batch", str(tmp_path / "in.txt"), *files, *options, *here)
     assert done.returncode == 1
     assert done.stdout.startswith("1 answered, 1 failed; ")
-    assert "1 of 2 prompts failed: the answer does not match the schema in --schema, at $" in done.stderr
+    assert (
+        "1 of 2 prompts failed: OpenAICompatible, stream: the answer is not a valid value of the schema" in done.stderr
+    )
+    assert done.stderr.endswith("; the same command sends the failed rows again\n")
     body = emulator.requests[-1].json()
     assert (body["temperature"], body["top_p"], body["response_format"]["type"]) == (0.5, 0.9, "json_schema")
     assert [(line["answer"], line["output"]) for line in lines(tmp_path / "out.jsonl")] == [
         ('{"city": 1}', {"city": 1}),
-        ("{}", None),  # an answer that does not fit, and is paid for
+        (
+            "Your answer is not valid: 'city' is a required property - at `$`\nAnswer again, with valid JSON.",
+            None,
+        ),  # an answer that does not fit, and is paid for
     ]
     assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["{}"]
 
@@ -302,7 +308,7 @@ def test_fields_of_a_schema_are_columns(emulator: Emulator, here: list[str], tmp
         written = list(csv.DictReader(file))
     assert [(row["answer"], row["mood"], row["tags"], bool(row["error"])) for row in written] == [
         (rows[0], "good", '["a", "\N{SNOWMAN}"]', False),
-        (rows[1], "", "", True),
+        ("Your answer is not valid: expected JSON, got 'no JSON'\nAnswer again, with valid JSON.", "", "", True),
         (rows[2], "bad", "", False),
     ]
     (tmp_path / "in.csv").write_text("prompt,mood\nx,y\n", encoding="utf-8")

@@ -31,6 +31,7 @@ def with_schema(emulator: Emulator, here: list[str], tmp_path: Path) -> list[str
     (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
     emulator.answer('{"city": 1}')
     emulator.answer("{}")
+    emulator.answer("no city")
     return ["batch", str(tmp_path / "in.txt"), "--schema", str(tmp_path / "city.json"), "--workers", "1", *here]
 
 
@@ -119,26 +120,25 @@ def test_an_estimate_tells_prompts_that_are_repeated(here: list[str], tmp_path: 
     assert done.stdout.startswith("3 prompts to send (1 of them repeated), 0 answers stored; "), done.stderr
 
 
-def test_answers_that_do_not_fit_the_schema_are_asked_again(
+def test_an_answer_that_does_not_fit_the_schema_is_asked_for_once_more(
     emulator: Emulator, tmp_path: Path, with_schema: list[str]
 ) -> None:
-    command = [*with_schema, "-o", str(tmp_path / "out.jsonl")]
+    command = [*with_schema, "-o", str(tmp_path / "out.jsonl"), "--price", "1000000,0"]
     done = call(*command)
-    assert done.stderr.endswith("; the same command with --retry-failed asks for them again\n")
-    done = call(*command)
-    assert (done.returncode, done.stdout[:39]) == (
-        1,
-        "1 answered (1 of them from " + str(tmp_path)[:12],
-    )  # both are in the store
-    assert call(*command, "--retry-failed", "--estimate").stdout.startswith("1 prompt to send, 1 answer stored; ")
+    assert (done.returncode, done.stdout[:20]) == (1, "1 answered, 1 failed"), done.stderr
+    assert done.stderr.endswith("; the same command sends the failed rows again\n")
+    first, second, again = asked(emulator)
+    assert (first, second, again[:41]) == ("one", "two", "Your answer is not valid: 'city' is a req")
+    assert answers(tmp_path / "out.jsonl") == ['{"city": 1}', "no city"]
+    assert call(*command, "--estimate").stdout.startswith("1 prompt to send, 1 answer stored; ")
     emulator.answer('{"city": 2}')
-    done = call(*command, "--retry-failed")
+    done = call(*command)
     assert (done.returncode, done.stdout[:18]) == (0, "2 answered (1 of t"), done.stderr
     assert "Note: " not in done.stderr
-    assert asked(emulator) == ["one", "two", "two"]
+    assert asked(emulator)[3:] == ["two"]
     assert call(*command).returncode == 0
     assert answers(tmp_path / "out.jsonl") == ['{"city": 1}', '{"city": 2}']
-    assert len(asked(emulator)) == 3
+    assert len(asked(emulator)) == 4
 
 
 def test_answers_to_rows_behind_the_head_are_none_to_other_questions(here: list[str], tmp_path: Path) -> None:

@@ -197,6 +197,28 @@ def test_the_rows_that_failed_take_the_place_of_the_input_at_the_end(
     assert call(*again).stderr == f"Note: {table} has no prompts; nothing is sent, and no file is written\n"
 
 
+@pytest.mark.parametrize(("name", "content"), [("in.csv", "question\none\n"), ("in.jsonl", '{"question": "one"}\n')])
+def test_rows_of_one_column_that_failed_can_be_asked_again(
+    emulator: Emulator, here: list[str], tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    failed = tmp_path / f"failed.{name}"
+    emulator.fail("status", status=400)
+    assert call("batch", str(tmp_path / name), "--failed", str(failed), *here).returncode == 1
+    again = json.loads(call("batch", str(failed), *here).stdout)
+    assert (again["question"], again["answer"]) == ("one", "one")
+    assert again["call_error"].startswith("OpenAICompatible, prompt: status 400")
+    assert_refused(call("batch", str(failed), "--prompt", "x", *here), "; write {question} in it")
+
+
+def test_rows_that_are_kept_without_an_answer_are_no_answers(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('text\none\n""\n', encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--empty", "keep", *here]
+    assert call(*command).returncode == 0
+    (tmp_path / "in.csv").write_text("text\none\n", encoding="utf-8")
+    assert call(*command).stdout.startswith("1 answered (1 of them from ")
+
+
 def test_lines_that_failed_are_as_they_were(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
     source.write_bytes(b"if x:    return  1\r\n\tindented\there \x0b\rlast")

@@ -10,15 +10,22 @@ from pathlib import Path
 import pytest
 
 from g4f_lite import Local
+from g4f_lite.answers.price import Price
 from g4f_lite.cli.options import note_fallback, note_waits
 from g4f_lite.cli.spending import set_price
 from g4f_lite.emulator import Emulator
-from g4f_lite.errors import RateLimitError, TransportError
+from g4f_lite.errors import (
+    AuthenticationError,
+    G4FLiteError,
+    ModelNotSupportedError,
+    ProviderError,
+    RateLimitError,
+    TransportError,
+)
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.providers import turns
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
-from g4f_lite.providers.price import Price
 from g4f_lite.testing import Scripted
 
 from .command import asked, assert_refused, call
@@ -38,7 +45,7 @@ def test_a_member_of_a_chain_without_a_key_is_told(emulator: Emulator) -> None:
 def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
     done = call("chat", "Hello", "-p", "groq,echo", GROQ_API_KEY=KEY)
     assert (done.returncode, done.stdout) == (0, "Hello\n")
-    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not; unset it to go there"
     assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
     assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
 
@@ -88,7 +95,7 @@ def test_a_batch_notes_at_its_end_who_answered_in_the_place_of_whom(emulator: Em
     (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
     command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "-p"]
     done = call(*command, "groq,echo", GROQ_API_KEY=KEY)
-    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not; unset it to go there"
     assert (done.returncode, done.stderr) == (
         0,
         f"Note: Echo gave 2 of 2 answers; Groq did not answer ({reason})\n",
@@ -117,16 +124,39 @@ def test_a_long_wait_for_a_rate_limit_is_noted(
 
 
 @pytest.mark.parametrize(
-    ("message", "reason"),
+    ("error", "reason"),
     [
-        ("it is down; try later", "it is down"),
-        ("HTTP 503 (busy; 3 attempts) now; try later", "HTTP 503 (busy; 3 attempts) now"),
-        ("busy\nvery", "busy"),
+        (TransportError("it is down; is it running?"), "it is down; is it running?"),
+        (TransportError("busy\nvery."), "busy; very"),
+        (
+            AuthenticationError("rejected: set X_KEY in the environment, or give api_key=", status=401),
+            "rejected: set X_KEY in the environment, or give --api-key-file",
+        ),
+        (ModelNotSupportedError("no model 'x'; try y, z"), "no model 'x'; try y, z"),
+        (
+            ModelNotSupportedError("no model 'x'."),
+            "no model 'x'; `g4f-lite models`, with the same --provider or --base-url, lists them",
+        ),
     ],
 )
-def test_the_reason_in_a_note_is_whole(message: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
-    note_fallback([TransportError(message, provider="Groq")], "Echo")
+def test_a_note_has_the_advice_of_the_error(
+    error: G4FLiteError, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error.provider = "Groq"
+    note_fallback([error], "Echo")
     assert capsys.readouterr().err == f"Note: Groq did not answer ({reason}); Echo answers\n"
+
+
+def test_a_member_that_was_skipped_is_not_said_to_have_been_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("skipped: it takes no images; leave them out", "skipped, because it failed before (down); later"):
+        note_fallback([ProviderError(text, provider="Groq", skipped=True)], "Echo")
+    note_fallback([ProviderError("skipped a beat", provider="Groq")], "Echo")
+    told = [
+        "is skipped: it takes no images; leave them out",
+        "is skipped, because it failed before (down); later",
+        "did not answer (skipped a beat)",
+    ]
+    assert capsys.readouterr().err.splitlines() == [f"Note: Groq {each}; Echo answers" for each in told]
 
 
 def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) -> None:
@@ -137,7 +167,7 @@ def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) ->
     assert done.stderr == "Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n"
     done = call("models", "-p", "groq", "-p", "ollama", GROQ_API_KEY=KEY, **here)
     assert (done.returncode, done.stdout) == (0, "llama3.2\n")
-    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not"
+    reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not; unset it to go there"
     assert done.stderr == f"Note: Groq did not list its models ({reason})\n"
 
 
@@ -177,3 +207,12 @@ def test_a_price_is_that_of_all_members_that_are_not_free() -> None:
     for alone, priced_at in ((ollama, price), (Local(), "")):
         set_price(alone, price)
         assert alone.priced_at == priced_at
+
+
+def test_models_have_prices_of_their_own() -> None:
+    listed, ollama = OpenAICompatible.preset("groq"), OpenAICompatible.preset("ollama")
+    chain = Fallback([OpenAICompatible("http://127.0.0.1:9/v1"), listed, ollama, Scripted()])
+    set_price(chain, {"big": Price(1, 2)})
+    assert [one.priced_at for one in chain.providers] == [{"big": (1, 2)}, {"big": (1, 2)}, "", {"big": (1, 2)}]
+    others = [getattr(one.priced_at, "otherwise", "free at any price") for one in chain.providers]
+    assert others == ["http://127.0.0.1:9/v1", listed.base_url, "free at any price", None]

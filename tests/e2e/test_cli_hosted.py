@@ -53,6 +53,25 @@ def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: lis
     assert_refused(call(*hosted, *here), "belongs to a batch of other prompts")
 
 
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        (["1000,500000"], ", about $1.50"),
+        (["echo=1000,500000", "other=0,0"], ", about $1.50"),
+        (["other=1,2"], ""),
+        ([], ""),
+    ],
+)
+def test_a_hosted_batch_has_the_price_that_is_given(
+    here: list[str], tmp_path: Path, prices: list[str], told: str
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo words\n", encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("in.txt", "out.jsonl", "run.json")]
+    given = [part for price in prices for part in ("--price", price)]
+    command = ["batch", files[0], "-o", files[1], "--hosted", files[2], "--poll", "0.01", *given, *here]
+    assert call(*command).stdout == f"2 answered, 0 failed; 3 tokens of prompts and 3 of answers{told}\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
 def test_ctrl_c_leaves_a_hosted_batch_to_the_service(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     emulator.configure(batch_polls=2)
@@ -66,3 +85,18 @@ def test_ctrl_c_leaves_a_hosted_batch_to_the_service(emulator: Emulator, here: l
     assert b"the service goes on, and the same command fetches the answers" in told
     done = call(*hosted)
     assert json.loads(done.stdout)["answer"] == "one", done.stderr
+
+
+def test_an_answer_that_does_not_fit_the_schema_is_sent_again_by_itself(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    emulator.configure(batch_polls=0)
+    (tmp_path / "in.txt").write_text('{"city": 1}\nno\n', encoding="utf-8")
+    files = ["-o", str(tmp_path / "out.jsonl"), "--hosted", str(tmp_path / "run.json"), "--poll", "0.01"]
+    command = ["batch", str(tmp_path / "in.txt"), *files, "--schema", '{"required": ["city"]}', *here]
+    done = call(*command)
+    assert (done.returncode, done.stdout[:20]) == (1, "1 answered, 1 failed"), done.stderr
+    assert done.stderr.endswith("; the same command with --retry-failed asks for them again\n")
+    emulator.answer('{"city": 2}')
+    assert call(*command, "--retry-failed").returncode == 0
+    assert [line["output"] for line in lines(tmp_path / "out.jsonl")] == [{"city": 1}, {"city": 2}]

@@ -16,7 +16,7 @@ import pytest
 import trustme
 from click.testing import CliRunner
 
-from g4f_lite import AiChats, Body, OpenAICompatible, Prompt, Provider, Secret, TransportError
+from g4f_lite import AiChats, AuthenticationError, Body, OpenAICompatible, Prompt, Provider, Secret, TransportError
 from g4f_lite.cli import reachability
 from g4f_lite.cli.commands import doctor
 from g4f_lite.cli.diagnosis import diagnose
@@ -269,7 +269,8 @@ def test_a_variable_without_a_key(name: str, variable: str) -> None:
     done = call("doctor", name, **{variable: f"Bearer {KEY}\nand more"})
     assert done.returncode == 1
     assert re.search(rf"named\): its key is invalid\n  settings +failed +[\d.]+ s  {variable} is ", done.stdout)
-    assert "To do: correct the variable that the message above names.\n" in done.stdout
+    told = "correct the variable that the message above names, or give another one by --api-key-file"
+    assert f"To do: {told}.\n" in done.stdout
     assert KEY not in done.stdout
 
 
@@ -283,7 +284,23 @@ def test_a_key_that_a_server_on_this_machine_requires(emulator: Emulator) -> Non
     assert f"To do: set LM_API_TOKEN in the environment {unread}, or give --api-key-file.\n" in done.stdout
     emulator.fail("token", step="models")
     done = call("doctor", "lmstudio", "--base-url", f"{emulator.url}/v1", LM_API_TOKEN="wrong")
-    assert ": it rejects the key or token\n" in done.stdout
+    assert ": it rejects the key\n" in done.stdout
+    told = "check that the key is complete and still valid, or give another one by --api-key-file"
+    assert f"To do: {told}.\n" in done.stdout
+
+
+def test_the_command_that_lists_the_models_gets_the_key_of_the_file(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY, encoding="utf-8")
+    emulator.configure(api_key=KEY, refuse_unknown_models=True)
+    here = ["--base-url", f"{emulator.url}/v1"]
+    given, environment = ["--api-key-file", str(tmp_path / "key")], {"G4F_LITE_BASE_URL": f"{emulator.url}/v1"}
+    for options, environ, file in (
+        (given, {}, " --api-key-file FILE"),
+        ([], {**environment, "G4F_LITE_API_KEY": KEY}, ""),
+    ):
+        done = call("doctor", *here, "-m", "nosuch", *options, **environ)
+        listed = f"`g4f-lite models {' '.join(here)}{file}` lists them"
+        assert f"To do: name another model; {listed}.\n" in done.stdout
 
 
 def test_a_url_that_lacks_its_end(emulator: Emulator) -> None:
@@ -359,7 +376,15 @@ def test_the_key_that_a_provider_of_another_package_declares() -> None:
     assert re.search(r"^quill +yes +QUILL_API_KEY \(set\) +yes$", listed, re.MULTILINE)
     missing = call("doctor", "quill").stdout
     assert "(named): its key is missing" in missing
-    assert "To do: set QUILL_API_KEY in the environment" in missing
+    assert "To do: set QUILL_API_KEY in the environment.\n" in missing  # and it takes no argument
+
+    class Given(Keyed):
+        def __init__(self, *, api_key: str | None = None) -> None:
+            super().__init__()
+            self.api_key = api_key
+
+    remedy = diagnose(AuthenticationError("no key"), Given())[1]
+    assert remedy == "set QUILL_API_KEY in the environment, or give --api-key-file"
     assert "the key is from QUILL_API_KEY\n" in call("doctor", "quill", QUILL_API_KEY=KEY).stdout
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from g4f_lite import Answer, ServiceError, Usage
-from g4f_lite.batch.answer_files import Writer, answers_in
+from g4f_lite.batch.answer_files import Writer, answers_in, check_names
 from g4f_lite.batch.files import Row
 from g4f_lite.batch.result import Result
 
@@ -21,10 +22,13 @@ CUT: Result[Any] = Result(0, "one", Answer("on", usage=Usage(3, 1, 4), **MET))
 FAILED: Result[Any] = Result(1, "two", error=ServiceError("it failed", provider="Groq", status=503))
 
 
-def written(kind: str, **options: Any) -> str:
+EMPTY: Result[Any] = Result(-1, None)  # of an empty row that is kept
+
+
+def written(kind: str, rows: Sequence[Result[Any]] = (CUT, FAILED), **options: Any) -> str:
     file = io.StringIO()
     writer = Writer(file, kind, **options)
-    for result in (CUT, FAILED):
+    for result in rows:
         writer.write(ROW, result)
     return file.getvalue()
 
@@ -54,13 +58,36 @@ def test_a_column_of_the_input_that_is_called_like_such_a_fact_stays(kind: str) 
     assert (row["model"], row["status"], row["error_type"]) == ("a car", "sold", "ServiceError")
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_column_that_an_answer_would_replace_is_refused(kind: str, is_json: bool) -> None:
+    """What the answers write is what is refused; facts that give way to a column are not."""
+    options: dict[str, Any] = {"fields": ["mood"] if is_json else [], "is_json": is_json}
+    names = [*written("csv").splitlines()[0].split(","), *json.loads(written("jsonl").splitlines()[0])]
+    for name in {*names, "mood", "output", "text"}:
+        file = io.StringIO()
+        Writer(file, kind, **options).write(Row({name: "mine"}, "one"), CUT)
+        row = next(csv.DictReader(io.StringIO(file.getvalue()))) if kind == "csv" else json.loads(file.getvalue())
+        if row[name] == "mine":
+            check_names([Row({name: "mine"}, "one")], kind, **options)
+        else:
+            with pytest.raises(ValueError, match=f"^a column is called {name!r}, as one of the answers would be"):
+                check_names([Row({name: "mine"}, "one")], kind, **options)
+
+
+def test_a_table_has_no_column_of_a_schema_twice() -> None:
+    with pytest.raises(ValueError, match="the schema has 'refusal', as a column beside the answers is called"):
+        check_names([ROW], "csv", ["refusal"], is_json=True)
+    check_names([ROW], "jsonl", ["refusal"], is_json=True)
+
+
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
 def test_the_answers_in_a_file_are_counted(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "out"
     assert answers_in(path, kind) == 0
     path.touch()
     assert answers_in(path, kind) == 0
-    path.write_text(written(kind), encoding="utf-8", newline="")
+    path.write_text(written(kind, rows=(CUT, FAILED, EMPTY)), encoding="utf-8", newline="")
     assert answers_in(path, kind) == 1
 
 

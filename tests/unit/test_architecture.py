@@ -146,7 +146,7 @@ def test_an_import_brings_the_core_only_and_leaves_nothing_behind() -> None:
 
 FOR_CALLS = {
     *("http.body", "http.checks", "http.deadline", "http.exchange", "http.failures", "http.parsing"),
-    *("providers.call", "providers.hooks", "providers.image_fetch", "providers.price", "providers.sending"),
+    *("providers.call", "providers.hooks", "providers.image_fetch", "providers.sending"),
     *("providers.ai_engine.errors", "providers.ai_engine.reply", "providers.ai_engine.site"),
 }
 

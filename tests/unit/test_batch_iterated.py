@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from g4f_lite import Client
+from g4f_lite import Client, Finish, Prompt, ServiceError
 from g4f_lite.batch.plan import Plan
 
 from .batch_providers import Shout, numbered
@@ -120,3 +121,44 @@ def test_a_second_interrupt_while_the_calls_are_ended_lets_the_reading_go_on(
     assert not results._owners  # a run that was left would be waited for
     texts += [result.text for result in results]
     assert texts[-200:] == [f"PROMPT {number}" for number in range(200)]
+
+
+class Flaky(Shout):
+    """A provider whose calls fail where a list says so, and whose answers are numbered."""
+
+    def __init__(self, *failing: int) -> None:
+        super().__init__()
+        self.failing = failing
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        number = len(self.asked)
+        deltas = super().begin(prompt)
+        next(deltas)
+        if number in self.failing:
+            raise ServiceError("not now")
+        yield f"answer {number}"
+        yield Finish("stop")
+
+
+def test_of_equal_prompts_of_an_iterator_the_one_that_failed_is_asked_again(tmp_path: Path) -> None:
+    provider = Flaky(1, 2)
+    client = Client(provider)
+    how: dict[str, Any] = {"store": tmp_path / "answers.db", "workers": 1}
+    results = client.map(iter(["same", "same", "same", "other", "same"]), **how)
+    first = [result.text for result in results]
+    assert first == ["answer 0", None, None, "answer 3", "answer 4"]
+    again = results.retry_failed()
+    assert [result.text for result in again] == ["answer 5", "answer 6"]
+    assert [result.text for result in client.map(["same"] * 4, **how)] == [f"answer {n}" for n in (0, 5, 6, 4)]
+    assert len(provider.asked) == 7
+
+
+def test_prompts_of_an_iterator_that_come_after_others_were_asked_again_have_places_of_their_own(
+    tmp_path: Path,
+) -> None:
+    client = Client(Flaky(1))
+    results = client.map(iter(["same"] * 4), store=tmp_path / "answers.db", workers=1)
+    assert [result.text for result in results.head(2)] == ["answer 0", None]
+    texts = [result.text for result in results.retry_failed()]
+    texts += [result.text for result in results]
+    assert sorted(texts) == ["answer 2", "answer 3", "answer 4"]

@@ -16,7 +16,6 @@ import pytest
 pytest.importorskip("click")
 
 from g4f_lite import (
-    Answer,
     BaseProvider,
     Client,
     EmptyResponseError,
@@ -31,7 +30,7 @@ from g4f_lite.batch.result import Result
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli.batch_report import Progress, told_after
-from g4f_lite.cli.batch_run import _terminated_as_interrupted, checked, reasons_of
+from g4f_lite.cli.batch_run import _terminated_as_interrupted, reasons_of
 from g4f_lite.messages import last_user_message
 
 
@@ -59,10 +58,9 @@ def test_refusals_are_told_and_what_failed_answers_took_is_counted() -> None:
 
 
 def test_a_refusal_in_the_place_of_json_is_a_refusal() -> None:
-    result = checked(Result(0, "one", Answer("I cannot.", refusal="I cannot.")), lambda text: None)
-    assert isinstance(result.error, RefusalError)
-    assert (str(result.error), result.refusal) == ("the model refuses: I cannot.", "I cannot.")
-    assert checked(Result(0, "one", Answer("{}")), lambda text: None).error is None
+    results = Client(Refuses()).map(["refuse"], output={"type": "object"}, progress=False)
+    assert isinstance(results[0].error, RefusalError)
+    assert (results[0].refusal, results.usage.refused) == ("I cannot do that.", 1)
 
 
 def failed(*messages: str) -> list[Result[Any]]:

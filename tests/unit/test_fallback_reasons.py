@@ -25,7 +25,7 @@ from g4f_lite import (
 )
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 from g4f_lite.providers.hooks import listing
-from g4f_lite.testing import Scripted
+from g4f_lite.testing import Echo, Scripted
 
 SERVER = "http://127.0.0.1:9/v1"
 
@@ -195,6 +195,17 @@ def test_a_member_that_is_skipped_keeps_its_reason() -> None:
     ]
 
 
+def test_that_a_member_was_not_asked_is_a_fact_of_its_error() -> None:
+    """For want of what the prompt has, and for a while; and, as ``test_fallback_each`` has it, of time."""
+    down, busy = TransportError("no network"), RateLimitError("slow down", retry_after=99)
+    members = [TextOnly(), Scripted(*[down] * FAILURES_TO_OPEN), Scripted(busy), Scripted(*[down] * 4)]
+    chain = Fallback(members, clock=lambda: 1000.0)
+    for skipped in ([True, False, False, False], *[[True, False, True, False]] * 2, [True, True, True, True]):
+        with pytest.raises(AllProvidersFailedError) as caught:
+            chain.ask("Hello", images=b"\x89PNG\r\n\x1a\n", retry=None)
+        assert [error.skipped for error in pickle.loads(pickle.dumps(caught.value)).errors] == skipped
+
+
 def test_a_wait_is_not_said_to_be_the_services_where_it_is_that_of_three_failures() -> None:
     breaker = CircuitBreaker(lambda: 1000.0)
     for _ in range(FAILURES_TO_OPEN):
@@ -256,10 +267,22 @@ def test_the_models_of_a_chain_are_those_of_its_members_that_list_any() -> None:
     expected = ["small", "embedder", "large", "tiny"]
     chain = Fallback([broken, server, Scripted(model="tiny"), server])
     assert chain.get_models() == expected
-    assert [model.id for model in Client(chain).models.list()] == expected
+    listed = Client(chain).models.list()
+    assert [model.id for model in listed] == expected
+    owners = ["OpenAICompatible (127.0.0.1:9)"] * 3 + ["Scripted"]
+    assert [model.owned_by for model in listed] == owners
     with pytest.raises(AllProvidersFailedError, match=r"no provider listed its models:\n  .*401") as caught:
         Fallback([broken]).get_models()
     assert len(caught.value.errors) == 1
+
+
+def test_a_model_that_several_members_of_a_chain_have_is_owned_by_them_all() -> None:
+    chain = Fallback([Scripted(model="small"), Echo(model="small"), Echo(model="large")])
+    assert {model.id: model.owned_by for model in Client(chain, models={"gpt-4": "small"}).models.list()} == {
+        "gpt-4": "Scripted or Echo",
+        "small": "Scripted or Echo",
+        "large": "Echo",
+    }
 
 
 def test_the_models_of_a_chain_are_listed_with_the_clients_settings() -> None:

@@ -13,6 +13,7 @@ from g4f_lite import (
     AuthenticationError,
     Client,
     Fallback,
+    ModelNotSupportedError,
     Prompt,
     ProviderError,
     QuotaExceededError,
@@ -184,6 +185,48 @@ def test_who_does_not_accept_the_prompt_is_not_waited_for(clock: Clock) -> None:
     with pytest.raises(AllProvidersFailedError):
         chain.ask("Hello", images=b"\x89PNG\r\n\x1a\n")
     assert clock.waited == 0
+
+
+@pytest.mark.parametrize("sent", [True, False])
+@pytest.mark.parametrize(
+    ("before", "model", "waits"),
+    [
+        (None, "mistyped", False),
+        (None, None, True),
+        ("large", "mistyped", False),
+        ("large", "large", True),  # of which its service has not said that it lacks it
+        (None, "own", True),
+    ],
+)
+def test_a_model_that_others_lack_is_waited_for_only_where_it_was_asked_for_before(
+    before: str | None, model: str | None, waits: bool, sent: bool, clock: Clock
+) -> None:
+    lacks = ModelNotSupportedError("no such model", status=404)
+
+    class Small(Scripted):
+        def check(self, prompt: Prompt) -> None:
+            if not sent:
+                raise lacks
+
+    first = Scripted(slow(20), "one", model="own")
+    chain = Fallback([first, Small(lacks, lacks)], clock=clock, on_fallback=lambda errors, answering: None)
+    with pytest.raises(AllProvidersFailedError):
+        chain.ask("first", model=before, retry=None)
+    if waits:
+        assert chain.ask("Hello", model=model) == "one"
+    else:
+        with pytest.raises(AllProvidersFailedError, match="no such model"):
+            chain.ask("Hello", model=model)
+    assert clock.waited == (20 if waits else 0)
+
+
+def test_a_model_that_a_service_has_refused_is_not_waited_for_again(clock: Clock) -> None:
+    lacks = ModelNotSupportedError("no such model", status=404)
+    chain = Fallback([Scripted(slow(20), lacks, slow(20), "own"), Scripted(*[lacks] * 4)], clock=clock)
+    for model, waited in (("mistyped", 20), (None, 20), ("mistyped", 20)):
+        with pytest.raises(AllProvidersFailedError, match="no such model"):
+            chain.ask("Hello", model=model, retry=RetryPolicy() if model else None)
+        assert clock.waited == waited
 
 
 def test_a_success_of_another_call_ends_the_wait(clock: Clock) -> None:

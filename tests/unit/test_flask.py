@@ -1,4 +1,4 @@
-"""The Flask extension: the client of an app, and what visitors are told of errors."""
+"""The Flask extension: the client of an app."""
 
 from __future__ import annotations
 
@@ -15,25 +15,13 @@ import flask
 import pytest
 
 from g4f_lite import (
-    AllProvidersFailedError,
-    AuthenticationError,
     Client,
-    ConversationNotFoundError,
-    DeadlineExceededError,
-    G4FLiteError,
     Local,
-    ModelNotSupportedError,
     Pace,
-    ProviderError,
     ProviderNotFoundError,
-    QuotaExceededError,
-    RateLimitError,
-    ServiceError,
-    StreamInterruptedError,
     Timeout,
-    TransportError,
 )
-from g4f_lite.contrib.flask import G4FLite, error_response, stream_answer
+from g4f_lite.contrib.flask import G4FLite, stream_answer
 from g4f_lite.testing import Scripted
 
 
@@ -244,7 +232,7 @@ def test_the_environment_may_configure_it(monkeypatch: pytest.MonkeyPatch) -> No
         ({"G4F_LITE_PROVIDER": "echo", "G4F_LITE_START": True}, ValueError, "Echo has nothing to start"),
         ({"G4F_LITE_SENTENCES": "Nein."}, TypeError, "G4F_LITE_SENTENCES must be strings by status, such as"),
         ({"G4F_LITE_SENTENCES": {502: None}}, TypeError, "must be strings by status"),
-        ({"G4F_LITE_SENTENCES": {500: "Nein."}}, ValueError, "500 is not one of 404, 502, 503, 504, cut$"),
+        ({"G4F_LITE_SENTENCES": {500: "Nein."}}, ValueError, "500 is not one of 404, 413, 502, 503, 504, cut$"),
     ],
 )
 def test_a_wrong_configuration_is_an_error_at_once(config: dict[str, Any], error: type[Exception], match: str) -> None:
@@ -262,108 +250,6 @@ def test_the_engine_is_started_if_the_configuration_says_so(monkeypatch: pytest.
     assert started == []
     G4FLite(make_app(G4F_LITE_PROVIDER=local, G4F_LITE_START=True))
     assert started == [local]
-
-
-LIMITED, DEAD = RateLimitError("groq said: sk-1", retry_after=7.2), TransportError("refused")
-BUSY = "The service is not available at the moment. Please try again later."
-NONE = "There is no answer at the moment. Please try again later."
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "retry_after", "text"),
-    [
-        (LIMITED, 503, "8", BUSY),
-        (RateLimitError("slow down"), 503, "60", BUSY),
-        (RateLimitError("slow down", retry_after=0), 503, "1", BUSY),
-        (RateLimitError("slow down", retry_after=float("inf")), 503, "86400", BUSY),
-        (RateLimitError("slow down", retry_after=float("nan")), 503, "1", BUSY),
-        (QuotaExceededError("no credit"), 502, None, NONE),
-        (QuotaExceededError("a day's limit", retry_after=3600), 503, "3600", BUSY),
-        (DeadlineExceededError("slow", limit="total"), 504, None, "The answer took too long. Please try again."),
-        (DEAD, 502, None, NONE),
-        (ServiceError("internal"), 502, None, NONE),
-        (ModelNotSupportedError("no such model"), 502, None, NONE),
-        (ConversationNotFoundError("gone"), 404, None, "There is no such conversation."),
-        (AllProvidersFailedError("all", errors=[LIMITED, RateLimitError("x", retry_after=3)]), 503, "3", BUSY),
-        (AllProvidersFailedError("all", errors=[QuotaExceededError("x"), LIMITED]), 503, "8", BUSY),
-        (AllProvidersFailedError("all", errors=[DEAD, ServiceError("x")]), 502, None, NONE),
-        (AllProvidersFailedError("all"), 502, None, NONE),
-        (AllProvidersFailedError("all", errors=[AllProvidersFailedError("some", errors=[LIMITED])]), 503, "8", BUSY),
-        (RuntimeError("a mistake"), 502, None, NONE),
-    ],
-)
-def test_what_visitors_are_told(
-    error: Exception, status: int, retry_after: str | None, text: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with make_app().test_request_context():
-        response = error_response(error)
-    assert (response.status_code, response.headers.get("Retry-After")) == (status, retry_after)
-    assert response.get_json() == {"error": text}
-    if status == 404:
-        assert caplog.records == []
-        return
-    (record,) = caplog.records
-    assert record.getMessage().startswith("g4f_lite: no answer to GET /: ")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        LIMITED,
-        RateLimitError("slow down"),
-        QuotaExceededError("a day's limit", retry_after=3600),
-        DeadlineExceededError("slow", limit="total"),
-        ServiceError("internal", status=500),
-        StreamInterruptedError("cut"),
-        AllProvidersFailedError("all", errors=[AuthenticationError("no such key"), LIMITED, DEAD]),
-        ProviderError("skipped", retry_after=30),
-    ],
-)
-def test_what_may_pass_by_itself_is_a_line_of_the_log(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    with make_app().test_request_context():
-        error_response(error)
-    (record,) = caplog.records
-    assert (record.levelname, record.exc_info) == ("WARNING", None)
-    assert record.getMessage().startswith(f"g4f_lite: no answer to GET /: {str(error).splitlines()[0]}")
-    assert "\n" not in record.getMessage()
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        QuotaExceededError("no credit"),
-        AuthenticationError("no such key"),
-        ModelNotSupportedError("no such model"),
-        ServiceError("too long", status=400),
-        TransportError("no certificate", cause="tls"),
-        AllProvidersFailedError("all", errors=[QuotaExceededError("no credit"), AuthenticationError("no such key")]),
-        RuntimeError("a mistake"),
-    ],
-)
-def test_what_needs_a_look_is_logged_with_its_traceback(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    with make_app().test_request_context():
-        error_response(error)
-    (record,) = caplog.records
-    assert (record.levelname, record.getMessage()) == ("ERROR", f"g4f_lite: no answer to GET /: {error}")
-    assert record.exc_info is not None
-    assert record.exc_info[1] is error
-
-
-def test_visitors_are_told_in_the_apps_own_words() -> None:
-    with make_app(G4F_LITE_SENTENCES={504: "Zu langsam."}).test_request_context():
-        assert error_response(DeadlineExceededError("slow", limit="total")).get_json() == {"error": "Zu langsam."}
-        assert error_response(DEAD).get_json() == {"error": NONE}
-
-
-def test_it_is_an_error_handler(g4f_scripted: Scripted) -> None:
-    import g4f_lite
-
-    app = make_app()
-    app.register_error_handler(G4FLiteError, error_response)
-    app.add_url_rule("/", view_func=lambda: g4f_lite.ask("Hello"))
-    g4f_scripted.queue(LIMITED)
-    response = app.test_client().get("/")
-    assert (response.status_code, response.headers["Retry-After"]) == (503, "8")
 
 
 def test_without_flask_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

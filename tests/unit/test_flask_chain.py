@@ -39,7 +39,8 @@ def make_app(*members: Any, **config: Any) -> flask.Flask:
         (QuotaExceededError("a day's limit", retry_after=400), (503, "400"), (503, "400")),
         (ResponseStatusError("busy", status=503, retry_after=40), (503, "40"), (503, "40")),
         (RateLimitError("slow down"), (503, "60"), (503, "30")),
-        (TransportError("down"), (502, None), (503, "30")),
+        (TransportError("down"), (503, "30"), (503, "30")),
+        (ResponseStatusError("down", status=502), (503, "30"), (503, "30")),
         (AuthenticationError("no such key", status=401), (502, None), (502, None)),
         (QuotaExceededError("no credit"), (502, None), (502, None)),
     ],
@@ -56,9 +57,7 @@ def test_while_all_members_are_skipped_visitors_are_told_for_how_long(
 def test_the_errors_of_all_members_are_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     make_app(Scripted(TransportError("down")), Scripted(RateLimitError("slow down"))).test_client().get("/")
     (record,) = caplog.records
-    expected = (
-        "g4f_lite: no answer to GET /: Fallback, prompt: no provider answered: Scripted: down; Scripted: slow down"
-    )
+    expected = "g4f_lite: no answer to GET /: Fallback: no provider answered: Scripted: down; Scripted: slow down"
     assert record.getMessage() == expected
 
 

@@ -1,15 +1,28 @@
-"""What the log of a Flask app says of an answer that another provider of a chain gives."""
+"""What the log of a Flask app says, to somebody who does not know this library."""
 
 from __future__ import annotations
 
+import logging
 import pickle
 from typing import Any
 
 import flask
 import pytest
 
-from g4f_lite import AuthenticationError, Fallback, OpenAICompatible, RateLimitError, TransportError
+from g4f_lite import (
+    AuthenticationError,
+    Client,
+    DeadlineExceededError,
+    Fallback,
+    G4FLiteError,
+    OpenAICompatible,
+    RateLimitError,
+    Timeout,
+    TransportError,
+)
 from g4f_lite.contrib.flask import G4FLite, error_response, stream_answer
+from g4f_lite.contrib.flask.limits import setting_of
+from g4f_lite.emulator import Emulator
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
@@ -53,7 +66,7 @@ def test_the_chains_in_a_chain_and_those_of_models_are_logged_as_well(caplog: py
     of_model = Fallback([Fallback([Scripted(RateLimitError("slow down")), Scripted("inner")])])
     browser = make_app(outer, G4F_LITE_MODELS={"large": of_model}).test_client()
     assert (browser.get("/").data, browser.get("/?model=large").data) == (b"outer", b"inner")
-    of_outer = "Fallback, prompt: no provider answered: Scripted: no such key; Scripted: could not connect"
+    of_outer = "Fallback: no provider answered: Scripted: no such key; Scripted: could not connect"
     assert [record.getMessage() for record in caplog.records] == [
         f"g4f_lite: Scripted answers, after no answer from {of_outer}",
         "g4f_lite: Scripted answers, after no answer from Scripted: slow down",
@@ -78,7 +91,7 @@ def test_a_path_cannot_write_lines_into_the_log(caplog: pytest.LogCaptureFixture
     app.register_error_handler(TransportError, error_response)
     app.add_url_rule("/<name>", "any", lambda name: str(app.extensions["g4f_lite"].ask(name)))
     app.test_client().get("/a%0AERROR")
-    assert caplog.messages == ["g4f_lite: no answer to GET /a%0AERROR: Scripted, stream: could not connect"]
+    assert caplog.messages == ["g4f_lite: no answer to GET /a%0AERROR: Scripted: could not connect"]
 
 
 def test_an_answer_that_was_cut_is_told_from_none(caplog: pytest.LogCaptureFixture) -> None:
@@ -87,5 +100,89 @@ def test_an_answer_that_was_cut_is_told_from_none(caplog: pytest.LogCaptureFixtu
     with pytest.raises(TransportError):
         browser.get("/stream")
     (record,) = caplog.records
-    line = "g4f_lite: incomplete answer to GET /stream: Scripted, stream: could not connect"
+    line = "g4f_lite: incomplete answer to GET /stream: Scripted: could not connect"
     assert record.getMessage().startswith(line)
+
+
+def fail_in_the_end(answer: str, error: BaseException | None) -> None:
+    if error is None:
+        raise OSError("the disk is full")
+
+
+def test_errors_are_in_the_log_of_an_app_that_configures_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the first piece, after it, and in ``on_done``, which alone is a mistake of the app's."""
+    monkeypatch.setattr(logging.root, "handlers", [])  # without those of pytest
+    monkeypatch.setattr(logging.getLogger("app"), "handlers", [])
+    errors = [RateLimitError("slow down"), ["Light ", TransportError("a reset")], AuthenticationError("no"), "Hello."]
+    app = make_app(Scripted(*errors))
+    app.register_error_handler(G4FLiteError, error_response)
+    client = app.extensions["g4f_lite"]
+    app.add_url_rule("/<name>", "any", lambda name: stream_answer(client.stream(name), on_done=fail_in_the_end))
+    browser = app.test_client()
+    assert b"event: done" in b"".join(browser.get("/chat").data for _ in errors)
+    log = capsys.readouterr().err
+    for text in (
+        "WARNING in failed_calls: g4f_lite: no answer to GET /chat: Scripted: slow down\n",
+        "WARNING in failed_calls: g4f_lite: incomplete answer to GET /chat: Scripted: a reset\n",
+        "ERROR in failed_calls: g4f_lite: no answer to GET /chat: Scripted: no\n",
+        "ERROR in failed_calls: g4f_lite: on_done failed, or the app's context, after the answer to GET /chat\nTrace",
+        "\nOSError: the disk is full\n",
+        "Traceback",
+    ):
+        assert log.count(text) == 1, text
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "path", "told"),
+    [
+        ({"G4F_LITE_STREAM_TIMEOUT": 0.2}, {}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.2 s"),
+        ({"G4F_LITE_TIMEOUT": 0.2}, {}, "/", "; G4F_LITE_TIMEOUT sets 0.2 s"),
+        ({}, {"G4F_LITE_TIMEOUT": "0.2"}, "/stream", "; G4F_LITE_TIMEOUT sets 0.2 s"),
+        ({}, {"G4F_LITE_STREAM_TIMEOUT": "0.2"}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.2 s"),
+        ({"G4F_LITE_STREAM_TIMEOUT": Timeout(first=0.2)}, {}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.2 s"),
+        (dict.fromkeys(["G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT"], 0.2), {}, "/", "_TIMEOUT set 0.2 s"),
+        ({}, {}, "/short", ""),
+        ({"G4F_LITE_PROVIDER": Timeout(first=0.2)}, {}, "/stream", ""),
+    ],
+)
+def test_a_limit_of_the_app_is_told_with_the_setting_that_has_it(
+    config: dict[str, Any],
+    environment: dict[str, str],
+    path: str,
+    told: str,
+    g4f_emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not one of a call, nor of a provider."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    own = config.pop("G4F_LITE_PROVIDER", None)
+    app = make_app(OpenAICompatible(f"{g4f_emulator.url}/v1", model="m", retry=None, timeout=own), **config)
+    app.register_error_handler(G4FLiteError, error_response)
+    app.add_url_rule("/short", "short", lambda: app.extensions["g4f_lite"].ask("Hello", timeout=0.2))
+    g4f_emulator.fail("stall", after=0, times=None)
+    assert app.test_client().get(path).status_code == 504
+    (line,) = caplog.messages
+    assert "0.2 s" in line
+    assert line.endswith(told) if told else "G4F_LITE" not in line
+
+
+def test_a_chain_says_it_too_and_an_app_that_gave_its_client_has_no_setting(
+    g4f_emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    g4f_emulator.fail("stall", after=0, times=None)
+    members = [OpenAICompatible(f"{g4f_emulator.url}/v1", model="m", retry=None) for _ in range(2)]
+    app = make_app(members, G4F_LITE_TIMEOUT=0.3)
+    app.register_error_handler(G4FLiteError, error_response)
+    assert app.test_client().get("/").status_code == 504
+    assert caplog.messages[0].endswith("; G4F_LITE_TIMEOUT sets 0.3 s")
+    assert not setting_of(DeadlineExceededError("no connection", limit="connect", seconds=0.3), app)  # it rarely is
+    given = flask.Flask("app")
+    client = G4FLite(given, client=Client(members[0], timeout=25)).client
+    given.register_error_handler(G4FLiteError, error_response)
+    given.add_url_rule("/", view_func=lambda: client.ask("Hello", timeout=0.3))
+    assert given.test_client().get("/").status_code == 504
+    assert "G4F_LITE" not in caplog.messages[1]

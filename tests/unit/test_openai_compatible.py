@@ -14,6 +14,7 @@ import responses
 
 from g4f_lite import (
     AuthenticationError,
+    ContextLengthExceededError,
     G4FLiteError,
     ModelNotSupportedError,
     OpenAICompatible,
@@ -119,7 +120,8 @@ def test_an_own_session_signs_where_there_is_no_key(key: str | None, expected: s
 
 def test_every_option_is_sent_as_it_is(provider: OpenAICompatible, web: Web) -> None:
     web.post(CHAT, HELLO)
-    options = {name: {"of": [name, 0, None, "ü"]} for name in OPTIONS - EXTRAS - {"extra_body", "n"}}
+    options: dict[str, Any] = {name: {"of": [name, 0, None, "ü"]} for name in OPTIONS - EXTRAS - {"extra_body", "n"}}
+    options["tools"] = [options["tools"], 5]
     provider.create(messages="Hi", **options)
     body = sent(web)
     assert {name: body.pop(name) for name in options} == options
@@ -213,7 +215,7 @@ def test_a_servers_trouble(status: int, body: str, provider: OpenAICompatible, w
 @pytest.mark.parametrize(
     ("status", "write", "error", "kind", "attempts"),
     [
-        (400, json.dumps, {"message": "too long", "code": "context_length_exceeded"}, ServiceError, 1),
+        (400, json.dumps, {"message": "too long", "code": "context_length_exceeded"}, ContextLengthExceededError, 1),
         (400, json.dumps, {"message": "no such model", "code": "model_not_found"}, ModelNotSupportedError, 1),
         (404, json.dumps, {"message": "The model `m` does not exist"}, ModelNotSupportedError, 1),
         (401, json.dumps, {"message": "Incorrect API key provided"}, AuthenticationError, 1),

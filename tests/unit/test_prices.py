@@ -6,6 +6,7 @@ import math
 import pickle
 import subprocess
 import sys
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +14,16 @@ import pytest
 import responses
 
 from g4f_lite import Client, Fallback, MissingDependencyError, OpenAICompatible, RateLimitError, Usage
+from g4f_lite.answers.call_usage import CallUsage
+from g4f_lite.answers.cost import price_of
+from g4f_lite.answers.price import Price
 from g4f_lite.client import usage as usage_module
-from g4f_lite.client.prices import price_of
-from g4f_lite.client.usage import CallUsage, ClientUsage
+from g4f_lite.client.usage import ClientUsage
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.identity import identity_of
-from g4f_lite.providers.price import Price
 from g4f_lite.testing import Scripted
+
+from .priced_services import At
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -27,28 +31,6 @@ OPENAI = "https://api.openai.com/v1"
 @pytest.fixture
 def prices() -> Any:
     return pytest.importorskip("genai_prices", reason="the extra `prices` is not installed")
-
-
-class At(Scripted):
-    """A scripted service with an address."""
-
-    def __init__(self, priced_at: str | None, *answers: Any) -> None:
-        super().__init__(*answers)
-        self.priced_at = priced_at
-
-    def begin(self, prompt: Any) -> Any:
-        return _Source(super().begin(prompt), self.priced_at)
-
-
-class _Source:
-    def __init__(self, deltas: Any, priced_at: str | None) -> None:
-        self._deltas, self.priced_at = deltas, priced_at
-
-    def __iter__(self) -> Any:
-        return self._deltas
-
-    def close(self) -> None:
-        self._deltas.close()
 
 
 def test_the_price_is_that_of_the_list(prices: Any) -> None:
@@ -180,6 +162,15 @@ def test_models_have_prices_of_their_own() -> None:
         assert client.map(["one"], model="other").estimate().cost is None
 
 
+def test_a_model_that_is_not_in_the_prices_has_that_of_the_list(prices: Any) -> None:
+    provider = OpenAICompatible.preset("openai", price={"big": (2, 10)})
+    for priced_at in (provider.priced_at, pickle.loads(pickle.dumps(provider.priced_at))):
+        costs = [price_of(priced_at, model, Usage(1_000_000, 0)) for model in ("big", "gpt-4o-mini", "unheard-of")]
+        assert costs == [2, Decimal("0.15"), None]
+    local = OpenAICompatible.preset("ollama", price={"big": (2, 10)})
+    assert price_of(local.priced_at, "small", Usage(1, 1)) == 0
+
+
 @pytest.mark.parametrize(("model", "cost"), [("big", 12e-6), ("big-2026", 12e-6), ("other", None)])
 def test_the_model_that_a_server_lists_first_has_a_price_of_its_own(model: str, cost: float | None) -> None:
     answer = {"choices": [{"message": {"content": "one"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
@@ -255,14 +246,22 @@ def test_without_the_extra_the_cost_names_it(monkeypatch: pytest.MonkeyPatch) ->
         _ = usage.by_model["gpt-4o"].cost
 
 
+def test_what_costs_nothing_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    usage = ClientUsage()
+    for priced_at in ("", OPENAI):
+        usage.add(CallUsage("gpt-4o", priced_at, Usage(1, 1)))
+    assert usage.by_model["gpt-4o"].unpriced == 1
+
+
 SCRIPT = """
 import sys
 from g4f_lite import Client, Usage
-from g4f_lite.client.usage import CallUsage
+from g4f_lite.answers.call_usage import CallUsage
 from g4f_lite.testing import Scripted
 client = Client(Scripted(["a", Usage(1, 1, 2)]))
-client.ask("x")
-assert "genai_prices" not in sys.modules, "a call loads it"
+answer = client.ask("x")
+assert not {"genai_prices", "g4f_lite.answers.cost"} & {*sys.modules}, "a call loads it"
 def refuse(event, arguments):
     assert not event.startswith("socket."), (event, arguments)
 sys.addaudithook(refuse)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from g4f_lite import ResponseFormatError
-from g4f_lite.client import schema_check
 from g4f_lite.client.json_format import JsonFormat
-from g4f_lite.client.schema_check import SchemaCheck
+from g4f_lite.typed import schema_check
+from g4f_lite.typed.schema_check import SchemaCheck
 
 UNIQUE = {"type": "array", "uniqueItems": True}
 BRANCH = {"type": "object", "properties": {"a": {"$ref": "#/$defs/N"}}}

@@ -44,7 +44,7 @@ def test_a_wait_without_an_end_is_a_day(error: G4FLiteError) -> None:
 
 UNKNOWN = ModelNotSupportedError("no such model; try llama3.2", provider="Ollama")
 DOWN = TransportError("could not connect", provider="vLLM")
-SKIPPED = ProviderError("skipped, because it failed before (down)", provider="vLLM")
+SKIPPED = ProviderError("it failed before", provider="vLLM", skipped=True)
 KEYLESS = AuthenticationError("no key", provider="Groq")
 REFUSED = AuthenticationError("no such key", provider="Groq", status=401)
 BUSY = ServiceError("busy", provider="Groq", status=503)

@@ -8,6 +8,7 @@ import traceback
 from decimal import Decimal
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from g4f_lite.typed import lenient
@@ -49,6 +50,17 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
     assert Output.of(kind).strictly(text) == value
 
 
+DIGITS = "0.1234567890123456789"  # more than a float has
+
+
+class Open(msgspec.Struct, tag=True):
+    color: str = ""
+
+
+class Painted(msgspec.Struct, tag=True):
+    color: Color
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
@@ -87,6 +99,12 @@ def test_json_that_fits_needs_no_leniency(kind, text, value):
         (Color, '"Blue."', Color.BLUE),
         (int, "36.", 36),
         (Decimal, ".85", Decimal("0.85")),
+        (Decimal, DIGITS, Decimal(DIGITS)),
+        (Decimal, f'It is {{"value": {DIGITS}}}.', Decimal(DIGITS)),
+        (list[Decimal], f"[{DIGITS}]", [Decimal(DIGITS)]),
+        (list[Open | Painted], '[{"type": "painted", "color": "RED"}]', [Painted(Color.RED)]),
+        (Painted, '{"color": "RED"}', Painted(Color.RED)),
+        (Open | Painted, 'It is {"type": "Painted", "color": "Red"}', Painted(Color.RED)),
         (str, "see [1] and {2}", "see [1] and {2}"),
         (str, "[a] " * 60 + "and so on", "[a] " * 60 + "and so on"),
         (Point, '[a note] {{"x": 2}} [another]', Point(2)),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from g4f_lite import (
     Attached,
     BaseProvider,
     Client,
+    DeadlineExceededError,
     Fallback,
     Finish,
     G4FLiteError,
@@ -29,12 +31,15 @@ from g4f_lite import (
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.answers.call_usage import CallUsage
+from g4f_lite.answers.cost import _further
+from g4f_lite.answers.price import Price
 from g4f_lite.cli.spending import told_usage
 from g4f_lite.client import usage as usage_module
-from g4f_lite.client.prices import _further
-from g4f_lite.client.usage import MOST_MODELS, CallUsage, ClientUsage
-from g4f_lite.providers.price import Price
+from g4f_lite.client.usage import MOST_MODELS, ClientUsage
 from g4f_lite.testing import Scripted
+
+from .priced_services import At
 
 COUNTED = Usage(10, 5, 15, 4, 3)
 
@@ -145,6 +150,67 @@ def test_retries_are_those_of_all_members() -> None:
     assert (client.usage.calls, client.usage.failures, client.usage.retries) == (1, 1, 3)
 
 
+def test_a_model_of_two_providers_is_told_apart_by_provider() -> None:
+    free = At("", ["a", COUNTED], ["b", COUNTED], G4FLiteError("no"), name="mine")
+    paid = At(Price(1, 2), ["c", COUNTED], name="hosted")
+    client = Client(Fallback([free, paid]), model="llama")
+    for provider in ("mine", "mine", "hosted"):
+        assert client.ask("x").provider == provider
+    usage = client.usage
+    assert {name: (*counts(each), each.cost) for name, each in usage.by_provider.items()} == {
+        "mine": (2, 0, 20, 10, 0.0),
+        "hosted": (1, 0, 10, 5, 2e-05),
+    }
+    assert {name: (*counts(each), each.cost) for name, each in usage.by_model.items()} == {
+        "llama": (3, 0, 30, 15, 2e-05)
+    }
+    usage.reset()
+    assert usage.by_provider == {}
+
+
+def test_a_member_that_did_not_answer_counts_with_what_it_took() -> None:
+    limited = RateLimitError("no", attempts=3)
+    members = [At("", limited, name="limited"), At(Price(1, 2), [COUNTED], name="empty"), At("", ["a"], name="good")]
+    client = Client(Fallback(members))
+    client.ask("x")
+    usage = client.usage
+    assert (usage.retries, *counts(usage), usage.cost) == (2, 1, 0, 10, 5, 2e-05)
+    assert {name: (each.retries, *counts(each)) for name, each in usage.by_provider.items()} == {
+        "limited": (2, 0, 0, 0, 0),
+        "empty": (0, 0, 0, 10, 5),
+        "good": (0, 1, 0, 0, 0),
+    }
+
+
+def test_a_member_that_fails_after_it_has_begun_counts_once() -> None:
+    client = Client(Fallback([At(Price(1, 2), [COUNTED, G4FLiteError("cut", attempts=3)]), At("", "never asked")]))
+    with pytest.raises(G4FLiteError, match="cut"):
+        client.ask("x")
+    usage = client.usage
+    assert (usage.retries, *counts(usage), usage.cost) == (2, 1, 1, 10, 5, 2e-05)
+
+
+@pytest.mark.parametrize(
+    ("error", "unpriced"),
+    [
+        (DeadlineExceededError("late", limit="first", step="prompt"), 1),
+        (DeadlineExceededError("late", limit="total", step="prompt"), 1),
+        (DeadlineExceededError("late", limit="connect", step="prompt"), 0),
+        (DeadlineExceededError("late", limit="total", step="bootstrap"), 0),
+        (RateLimitError("no"), 0),
+    ],
+)
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_service_that_was_silent_about_a_prompt_may_have_begun(
+    error: G4FLiteError, unpriced: int, *, chain: bool
+) -> None:
+    paid = At(Price(1, 2), error)
+    client = Client(Fallback([paid, At("", ["a"])]) if chain else paid)
+    with suppress(type(error)):
+        client.ask("x")
+    assert (client.usage.calls, client.usage.failures, client.usage.unpriced) == (1, not chain, unpriced)
+
+
 def test_reset_begins_again() -> None:
     client = Client(Scripted(["a", COUNTED], ["b", COUNTED]))
     client.ask("x")
@@ -156,8 +222,8 @@ def test_reset_begins_again() -> None:
 
 def test_answers_of_a_cache_took_nothing() -> None:
     usage = ClientUsage()
-    usage.add_cached("m")
-    usage.add_cached(None)
+    usage.add(CallUsage("m", cached=True))
+    usage.add(CallUsage("", cached=True))
     assert (usage.calls, usage.cached, usage.unpriced) == (0, 2, 0)
     assert usage.by_model["m"].cached == 1
 
@@ -214,7 +280,7 @@ def test_threads_lose_no_call() -> None:
 
 def test_a_call_that_ends_while_another_is_added_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a garbage collection ends an answer in the middle of an addition."""
-    usage, plain = ClientUsage(), usage_module.ModelUsage.add
+    usage, plain = ClientUsage(), usage_module.UsagePart.add
     later = [CallUsage("m", usage=Usage(1, 1, 2))]
 
     def add(self: Any, call: CallUsage) -> None:
@@ -222,7 +288,7 @@ def test_a_call_that_ends_while_another_is_added_is_not_lost(monkeypatch: pytest
             usage.add(later.pop())
         plain(self, call)
 
-    monkeypatch.setattr(usage_module.ModelUsage, "add", add)
+    monkeypatch.setattr(usage_module.UsagePart, "add", add)
     usage.add(CallUsage("m", usage=Usage(1, 1, 2)))
     assert counts(usage) == (2, 0, 2, 2)
 
@@ -290,6 +356,15 @@ def test_a_command_tells_the_cost_that_is_known() -> None:
     for model, priced_at in (("dear", Price(1, 2)), ("unknown", None)):
         usage.add(CallUsage(model, priced_at, Usage(1_000_000, 0), False, 0, False, None))
     assert told_usage(usage).endswith("; about $1.00, without 1 call whose price is not known")
+
+
+@pytest.mark.parametrize(
+    ("used", "told"), [(COUNTED, "; cost not known; give --price P,A"), (None, "; cost not known")]
+)
+def test_a_command_says_how_to_learn_a_cost(used: Usage | None, told: str) -> None:
+    usage = ClientUsage()
+    usage.add(CallUsage("m", None, used))
+    assert told_usage(usage).endswith(told)
 
 
 def test_a_program_may_end_before_an_answer() -> None:

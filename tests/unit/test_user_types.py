@@ -66,7 +66,8 @@ def main(stream: bool) -> None:
     raw = patient.chat.completions.with_raw_response.create("Hello", logprobs=True)
     status, header, parsed = raw.status_code, raw.headers["x"], raw.parse()
     chances: list[float] = [each.logprob for each in (parsed.choices[0].logprobs or ChoiceLogprobs()).content or []]
-    cost: float | None = client.usage.cost or client.usage.by_model["m"].cost
+    cost: float | None = client.usage.cost or client.usage.by_model["m"].cost or client.usage.by_provider["p"].cost
+    cost = client.ask("Hello").cost or client.chat.completions.create("Hello").cost
     known: float = client.usage.known_cost + client.usage.prompt_tokens
     estimated: bool = client.count_tokens("Hello").is_estimate
     answer: Answer = client.ask("Hello", system="Be brief.", images=[b"", "cat.png"], timeout=5, seed=1)
@@ -166,7 +167,7 @@ TYPED_ANSWERS = """
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Optional
+from typing import Any, Literal, Optional
 
 import g4f_lite
 from g4f_lite import (
@@ -191,6 +192,8 @@ assert_type(g4f_lite.ask("x", output=Person), Person)
 assert_type(client.ask("x", output=None), Answer)
 assert_type(client.ask("x", output=City, temperature=0, repairs=2, system="y"), City)
 assert_type(client.ask("x", output=list[Person]), list[Person])
+assert_type(client.ask("x", output={"type": "object"}), Any)
+assert_type(client.stream("x", output={"type": "array"}), TypedStream[Any])
 assert_type(client.ask("x", output=int), int)
 city: City = client.ask("x", output=City)
 conversation = client.conversation()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from g4f_lite import QuotaExceededError, RateLimitError, ServiceError
+from g4f_lite import ContextLengthExceededError, QuotaExceededError, RateLimitError
 from g4f_lite.http.waits import named_wait, parse_duration, parse_reset, reset_wait, wait_in_text
 from g4f_lite.providers.openai.errors import service_error
 
@@ -135,5 +135,5 @@ def test_a_limit_that_the_body_tells_of(error: dict[str, Any], kind: type, secon
 def test_a_prompt_that_no_wait_makes_smaller(status: int) -> None:
     said = "Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 12328"
     made = service_error(status, {"error": {"message": said, "type": "tokens", "code": "rate_limit_exceeded"}})
-    assert type(made) is ServiceError
+    assert type(made) is ContextLengthExceededError
     assert made.status == status

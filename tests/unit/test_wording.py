@@ -6,6 +6,7 @@ import pytest
 
 from g4f_lite import Client, ModelNotSupportedError, TransportError
 from g4f_lite.cli.failure import message_of, one_line
+from g4f_lite.cli.wording import in_commands
 from g4f_lite.testing import Scripted
 
 
@@ -56,6 +57,21 @@ from g4f_lite.testing import Scripted
 )
 def test_advice_names_the_options_of_the_command(said: str, expected: str) -> None:
     assert one_line(said) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("name that too: -p ollama -m x:1", "name that too: /model ollama:x:1"),
+        ("with its provider it is -p ollama:x", "with its provider it is /model ollama:x"),
+        ("of the service openai, write -p openai", "of the service openai, write /model openai"),
+        ("with -p llama.cpp,local, say,", "with /model llama.cpp,local, say,"),
+        ("no; `g4f-lite models`, with the same --provider or --base-url, lists them", "no; /models lists them"),
+        ("the file a-p b", "the file a-p b"),
+    ],
+)
+def test_advice_in_the_interactive_chat_names_its_commands(said: str, expected: str) -> None:
+    assert in_commands(said) == expected
 
 
 @pytest.mark.parametrize(

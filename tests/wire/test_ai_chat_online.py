@@ -14,6 +14,7 @@ from g4f_lite import (
     AiChatOnline,
     AuthenticationError,
     ChallengeError,
+    ContextLengthExceededError,
     EmptyResponseError,
     G4FLiteError,
     ProviderError,
@@ -259,6 +260,7 @@ def test_done_ends_an_answer_whose_connection_stays_open(ask: Ask) -> None:
     [
         (500, "The service is busy.", ServiceError),
         (400, "The prompt was rejected.", ServiceError),
+        (400, "The prompt is too long.", ContextLengthExceededError),
         (0, "Something else.", ServiceError),
         (500, None, ServiceError),
         (402, "Pay first.", QuotaExceededError),

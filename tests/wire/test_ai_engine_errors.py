@@ -13,6 +13,7 @@ from g4f_lite import (
     AiEngine,
     AuthenticationError,
     ChallengeError,
+    ContextLengthExceededError,
     EmptyResponseError,
     G4FLiteError,
     ProviderError,
@@ -122,12 +123,13 @@ MODEL_ERRORS = {
 
 
 @pytest.mark.product
-@pytest.mark.parametrize("text", MODEL_ERRORS.values(), ids=MODEL_ERRORS)
+@pytest.mark.parametrize("code", MODEL_ERRORS)
 @pytest.mark.parametrize("form", ["stream", "json"])
-def test_an_error_of_the_sites_model(emulator: Emulator, ask: Ask, text: str, form: str) -> None:
+def test_an_error_of_the_sites_model(emulator: Emulator, ask: Ask, code: str, form: str) -> None:
+    text, kind = MODEL_ERRORS[code], ContextLengthExceededError if code == "400" else ServiceError
     emulator.fail("error", message=text, status=None if form == "stream" else 500, times=None)
     with AiEngine(emulator.url, retry=AT_ONCE) as site:
-        error = _fails(site, ask, ServiceError, "OpenAI: Error: ")
+        error = _fails(site, ask, kind, "OpenAI: Error: ")
     assert text in str(error)
     assert error.status == (200 if form == "stream" else 500)
     assert paths(emulator) == [SESSION, SUBMIT]

@@ -135,8 +135,8 @@ def test_the_client_counts_each_prompt_once_and_no_price(
     def price_of(priced_at: str | None, *_: Any) -> Decimal | None:
         return None if priced_at is None else Decimal(1)
 
-    monkeypatch.setattr("g4f_lite.client.prices.price_of", price_of)
-    monkeypatch.setattr("g4f_lite.client.prices.check_installed", lambda: None)
+    monkeypatch.setattr("g4f_lite.answers.cost.price_of", price_of)
+    monkeypatch.setattr("g4f_lite.answers.cost.check_installed", lambda: None)
     emulator.configure(batch_failed=(1,), batch_missing=(2,))
     batch = batch_of(client, path)
     assert client.usage.calls == 0
@@ -149,6 +149,28 @@ def test_the_client_counts_each_prompt_once_and_no_price(
     assert client.usage.calls == 4
     batch.retry_failed().texts()  # live, and at the price of the list
     assert (client.usage.calls, client.usage.unpriced, client.usage.known_cost) == (6, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("price", "costs"),
+    [
+        ((2, 10), [12e-6, 12e-6, 12e-6, 12e-6]),
+        ({"gpt-4o-mini": (2, 10)}, [12e-6, 12e-6, 12e-6, 12e-6]),
+        ({"other": (2, 10)}, [None, None, None, None]),
+        (None, [None, None, None, None]),
+    ],
+)
+def test_what_an_answer_cost_is_known_by_the_price_of_the_caller(
+    emulator: Emulator, path: Path, price: Any, costs: list[float | None]
+) -> None:
+    emulator.configure(api_key=KEY)
+    client = Client(OpenAICompatible(f"{emulator.url}/v1", api_key=KEY, model="gpt-4o-mini", price=price))
+    for expected in (costs, [0.0] * 4):  # the second time from the files
+        batch = batch_of(client, path)
+        for _ in range(2):
+            assert [result.answer and result.answer.cost for result in batch] == expected
+    assert client.usage.unpriced == costs.count(None)
+    assert client.usage.known_cost == pytest.approx(sum(filter(None, costs)))
 
 
 def test_a_pace_is_for_what_is_sent_live(client: Client, emulator: Emulator, path: Path) -> None:

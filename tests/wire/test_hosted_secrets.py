@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import AuthenticationError, Client, HostedBatch, OpenAICompatible, TransportError
+from g4f_lite import AuthenticationError, Client, HostedBatch, OpenAICompatible, ResponseFormatError, TransportError
 from g4f_lite.emulator import Emulator
 
 from .hosted import batch_of
@@ -102,6 +102,31 @@ def test_the_status_is_shown_without_the_key(client: Client, emulator: Emulator,
     assert shown.startswith("validating \N{REPLACEMENT CHARACTER}[2j*** xxx")
     assert len(shown) == 300
     assert KEY.lower() not in path.read_text().lower()
+
+
+@pytest.mark.parametrize("name", ["id", "output_file_id", "error_file_id"])
+def test_an_id_that_is_the_key_is_not_kept(client: Client, emulator: Emulator, path: Path, name: str) -> None:
+    emulator.fail("cut", after=0, path="/v1/batches")
+    batch = batch_of(client, path, ["one"])
+    with pytest.raises(TransportError):
+        batch.submit()
+    say(emulator, **{name: f"batch_{KEY}"})
+    with pytest.raises(ResponseFormatError, match="expected an id, got one with the key or another secret") as caught:
+        batch.submit()
+    assert KEY not in f"{caught.value} {vars(caught.value)}"
+    assert {KEY in file.read_text(errors="replace") for file in path.parent.iterdir()} == {False}
+
+
+def test_an_uploaded_file_whose_id_is_the_key_is_not_kept(client: Client, emulator: Emulator, path: Path) -> None:
+    emulator.fail("status", path="/v1/files", status=200, body=json.dumps({"id": KEY}))
+    with pytest.raises(ResponseFormatError, match="expected an id, got one with the key"):
+        batch_of(client, path, ["one"]).submit()
+    assert not path.exists()
+
+
+def test_a_short_key_may_be_a_part_of_an_id(emulator: Emulator, path: Path) -> None:
+    client = Client(OpenAICompatible(f"{emulator.url}/v1", api_key="atch_", model="m"))
+    assert [result.text for result in batch_of(client, path, ["one"])] == ["one"]
 
 
 @pytest.mark.parametrize("client", [with_key], indirect=True)

@@ -13,6 +13,7 @@ import tenacity
 
 from g4f_lite import (
     AiEngine,
+    ContextLengthExceededError,
     G4FLiteError,
     OpenAICompatible,
     QuotaExceededError,
@@ -206,8 +207,14 @@ def test_what_passes_by_waiting_is_sent_again(status: int, body: bytes, provide:
 
 
 NEVER = {
-    "a prompt that is too large": (limited(status="413 Too Large", code="rate_limit_exceeded"), ServiceError),
-    "a prompt beyond the limit itself": (limited(message="Request too large: Limit 60, Requested 90"), ServiceError),
+    "a prompt that is too large": (
+        limited(status="413 Too Large", code="rate_limit_exceeded"),
+        ContextLengthExceededError,
+    ),
+    "a prompt beyond the limit itself": (
+        limited(message="Request too large: Limit 60, Requested 90"),
+        ContextLengthExceededError,
+    ),
     "a veto": (limited("x-should-retry: false"), RateLimitError),
     "a veto for a status": (refused({"message": "down"}, "503 Down", "x-should-retry: False"), ResponseStatusError),
     "a wish that lifts no never": (refused({"message": "no"}, "400 No", "x-should-retry: true"), ServiceError),

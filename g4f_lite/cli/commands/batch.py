@@ -9,19 +9,19 @@ from typing import Any
 
 import click
 
+from ...answers.price import PriceLike
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
 from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
-from ...errors import AuthenticationError, G4FLiteError
+from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
 from ...providers.fallback import Fallback
-from ...providers.price import Price
 from ...providers.registry import is_provider_name, is_url
-from ..answer_format import format_check
+from ..answer_format import UNCHECKED, with_output
 from ..batch_files import BatchFiles
 from ..batch_report import Fallbacks, told_of_unused
-from ..batch_run import BatchRun, checked
+from ..batch_run import BatchRun
 from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
@@ -110,7 +110,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Ask again where a stored answer does not match --schema, and what failed with --hosted.",
+    help="With --hosted: ask again for what failed, one by one at the full price.",
 )
 @click.option("--hosted", metavar="FILE", type=FILE, help="Use the service's Batch API, and keep track of it in FILE.")
 @click.option(
@@ -131,7 +131,7 @@ def command(
     failed: Path | None,
     head: int | None,
     estimate: bool,
-    price: Price | None,
+    price: PriceLike | None,
     retry_failed: bool,
     hosted: Path | None,
     poll: float,
@@ -159,17 +159,20 @@ def command(
         _refuse_live_options({"store": store, **options})
     _check_names(provider_options, engine)
     rows = files.read(template, empty=empty, head=head)
-    check = format_check(call_options)
     prompts = [row.prompt for row in rows if row.prompt is not None]
     if not prompts:  # as of a nightly job on a day without new ones
         skipped = f", {counted(files.skipped, 'empty row')} not sent" if files.skipped else ""
         note(f"{files.name} has no prompts{skipped}; nothing is sent, and no file is written")
         return
     if not estimate:
-        files.check_earlier(len(rows), fresh=options["fresh"])
+        files.check_earlier(len(prompts), fresh=options["fresh"])
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
-    options.update(call_options, proxy=provider_options.proxy)
+    try:
+        options.update(with_output(call_options), proxy=provider_options.proxy)
+    except MissingDependencyError:
+        note(UNCHECKED)
+        options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not files.store.exists()
 
     fallbacks = Fallbacks()
@@ -194,7 +197,7 @@ def command(
             raise
         client, results = begun(api_key="none")  # which a hosted batch lacks, and an estimate does not need
     if retry_failed:
-        results.reject(lambda result: checked(result, check).error is not None)
+        results.reject(lambda result: result.error is not None)
 
     def unused() -> int:
         """Count the answers in the store to other questions than those of the file."""
@@ -213,7 +216,7 @@ def command(
             note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
-        BatchRun(client, results, rows, files, check, price, options["fresh"], fallbacks).run()
+        BatchRun(client, results, rows, files, price, options["fresh"], fallbacks).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:

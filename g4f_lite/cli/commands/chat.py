@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ...answers.stream import AnswerStream
+from ...answers.price import PriceLike
 from ...client.routing import RoutedProvider, Router
-from ...client.usage import ClientUsage
+from ...errors import MissingDependencyError, OutputError
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
-from ...providers.price import Price
-from ..answer_format import format_check
+from ..answer_format import format_check, with_output
 from ..call_options import call_options
 from ..completion import FILE, complete_file, complete_model
 from ..conversation_file import ConversationFile
 from ..failure import checking_arguments
 from ..images import read_images
+from ..json_answer import ask_for_json
 from ..keyboard import silent_keyboard
 from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, note_waits, provider_options
-from ..output import errors_in_json, require_output, write_json
+from ..output import errors_in_json, require_output, write, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
-from ..repair import add_up, send_checked
 from ..show import note_if_cut, show
 from ..spending import cost_of, price_option, set_price, told_usage
 from ..text_files import read_text_files
@@ -93,7 +93,7 @@ def command(
     no_stream: bool,
     raw: bool,
     as_json: bool,
-    price: Price | None,
+    price: PriceLike | None,
     no_stdin: bool,
 ) -> None:
     """Send a prompt and print the answer as it arrives.
@@ -116,7 +116,11 @@ def command(
     if interactive and as_json:
         raise click.UsageError("--json needs a prompt")
     file = ConversationFile(continued, save)
-    check = format_check(call_options)
+    if not interactive:
+        with suppress(MissingDependencyError):
+            call_options = with_output(call_options)
+    is_json = "output" in call_options
+    check = None if is_json else format_check(call_options)
     attached = read_images(images)  # before the prompt: one may be on standard input
     texts = read_text_files(files)
     text = "" if interactive else read_prompt(prompt, texts, images, no_stdin=no_stdin)
@@ -126,7 +130,8 @@ def command(
         options["proxy"] = provider_options.proxy
     with silent_keyboard(), errors_in_json(as_json):
         provider = _made(provider_options, engine, price)
-        conversation = file.open(_with_options(provider, call_options), system=system, model=model)
+        router = Router(provider)
+        conversation = file.open(RoutedProvider(router), system=system, model=model)
         conversation.max_characters = max_characters
         with checking_arguments():
             note_download(provider, conversation.model)
@@ -137,10 +142,11 @@ def command(
         def choose(name: str) -> tuple[BaseProvider, BaseProvider]:
             is_local = name.partition(":")[0].strip().lower() == "local"
             options = replace(provider_options, names=(name,), base_url=None, key_file=None)
-            other = _made(options, engine if is_local else {}, None)  # the price is that of the first provider
+            of_models = price if isinstance(price, dict) else None  # another is that of the first provider
+            other = _made(options, engine if is_local else {}, of_models)
             note_download(other, None)
             _check_ready(other)
-            return other, _with_options(other, call_options)
+            return other, RoutedProvider(Router(other))
 
         from ..interactive import InteractiveChat
 
@@ -148,40 +154,33 @@ def command(
         how |= {"provider": provider, "choose": choose}
         InteractiveChat(conversation, options, attached, **how).run()
         return
-    usage = ClientUsage()
-    ended: list[AnswerStream] = []
-
-    def count(stream: AnswerStream) -> None:
-        usage.add_stream(stream)
-        ended.append(stream)
-
-    wrong = None  # with the answer
+    wrong: OutputError | None = None  # with the answer
     with errors_in_json(as_json):
-        if check is None:
+        if is_json:
+            answer, wrong = ask_for_json(conversation, text, attached, options)
+        else:
             with checking_arguments():
-                stream = conversation.stream(text, images=attached, **options).when_ended(count)
-        else:
-            stream, wrong = send_checked(conversation, text, attached, options, check, count)
-    with stream:
-        if as_json:
-            with errors_in_json(as_json):
-                answer = stream.text()
-            if len(ended) > 1:
-                add_up(answer, ended)
-            write_json({**answer.to_dict(), "cost": cost_of(usage)})
-            note_if_cut(stream)
-        else:
-            show(stream, whole=no_stream or check is not None, raw=raw)
-            if price is not None:
-                note(told_usage(usage))
+                stream = conversation.stream(text, images=attached, **options)
+            with stream:
+                answer = stream.text() if as_json else show(stream, whole=no_stream or check is not None, raw=raw)
+    if as_json:
+        write_json({**answer.to_dict(), "cost": cost_of(router.usage)})
+    elif is_json:
+        write(f"{answer}\n")
+    if (as_json or is_json) and wrong is None:
+        note_if_cut(answer)
+    if price is not None and not as_json:
+        note(told_usage(router.usage))
     if wrong is not None:
         raise wrong
+    if check is not None:
+        check(answer)
     file.save(conversation)
     if not as_json:
         suggest_better_models(provider)
 
 
-def _made(options: ProviderOptions, engine: EngineOptions, price: Price | None) -> BaseProvider:
+def _made(options: ProviderOptions, engine: EngineOptions, price: PriceLike | None) -> BaseProvider:
     """Return the provider that the options choose; what a chain of several skips, and what they wait for, is told.
 
     :param price: what its tokens cost; None for what is known
@@ -198,9 +197,3 @@ def _check_ready(provider: BaseProvider) -> None:
     """Raise if no message of an interactive chat can be answered, for instance without a key."""
     if isinstance(provider, Provider):
         provider.check_ready()
-
-
-def _with_options(provider: BaseProvider, options: dict[str, Any]) -> BaseProvider:
-    """Return a provider that takes options which its service lacks, such as a schema, as a Client does."""
-    known = provider.known_options
-    return provider if known is None or options.keys() <= known else RoutedProvider(Router(provider))

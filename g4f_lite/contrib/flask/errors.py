@@ -9,31 +9,34 @@ from flask import Flask, Response, current_app, jsonify
 
 from ...errors import (
     AllProvidersFailedError,
+    ContextLengthExceededError,
     ConversationNotFoundError,
     DeadlineExceededError,
-    ProviderError,
     RateLimitError,
+    StreamInterruptedError,
 )
 from ...http.retry import may_pass
 from .. import replies
-from .log import asked_now, log
+from .failed_calls import asked_now, log
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
 CUT = "cut"  # in the place of a status
 SENTENCES: dict[int | str, str] = {
     404: "There is no such conversation.",
+    413: "The question is too long. Please shorten it.",
     502: "There is no answer at the moment. Please try again later.",
     503: "The service is not available at the moment. Please try again later.",
     504: "The answer took too long. Please try again.",
     CUT: "The answer was cut off. Please try again.",  # in the place of 502's, to somebody who has read its beginning
 }
-RETRY_SECONDS = 60.0  # after a rate limit of unknown length; most of them are per minute
+LIMIT_SECONDS = 60.0  # of a rate limit of unknown length; most of them are per minute
+OUTAGE_SECONDS = 30.0  # of an outage of unknown length; a chain skips a member that is down for as long
 
 
 class Explanation(NamedTuple):
     """What a visitor is told.
 
-    :param retry_after: the seconds after which to try again, if that may help
+    :param retry_after: with status 503, the seconds after which to try again
     """
 
     status: int
@@ -47,6 +50,8 @@ def explain(error: BaseException, app: Flask, *, begun: bool = False) -> Explana
     :param begun: whether the visitor has the beginning of the answer
     """
     status, retry_after = _status(error)
+    if begun and status == 503 and getattr(error, "retry_after", None) is None:
+        status, retry_after = 502, None  # a service that has begun an answer is not down
     key = CUT if begun and status == 502 else status
     return Explanation(status, {**SENTENCES, **(app.config.get(SENTENCES_KEY) or {})}[key], retry_after)
 
@@ -68,20 +73,30 @@ def check_sentences(config: Mapping[str, Any]) -> None:
 
 
 def _status(error: BaseException) -> tuple[int, float | None]:
-    """Return the status for an error, and when to try again: of a chain's, when the first member may answer."""
+    """Return the status for an error, and when to try again."""
     if isinstance(error, AllProvidersFailedError) and error.errors:
-        parts = [_status(part) for part in error.errors]
-        waits = [wait for _, wait in parts if wait is not None]
-        statuses = {status for status, _ in parts}
-        return (503, min(waits)) if waits else (statuses.pop() if len(statuses) == 1 else 502, None)
-    if isinstance(error, ProviderError) and may_pass(error):
-        if error.retry_after is not None:
-            return 503, error.retry_after
-        if isinstance(error, RateLimitError):
-            return 503, RETRY_SECONDS
-    if isinstance(error, DeadlineExceededError):
+        return _of_chain([_status(each) for each in error.errors])
+    if isinstance(error, ContextLengthExceededError):
+        return 413, None
+    if isinstance(error, ConversationNotFoundError):
+        return 404, None
+    if not may_pass(error) or isinstance(error, StreamInterruptedError):
+        return 502, None
+    if isinstance(error, DeadlineExceededError) and error.limit != "connect":
         return 504, None
-    return (404 if isinstance(error, ConversationNotFoundError) else 502), None
+    usual = LIMIT_SECONDS if isinstance(error, RateLimitError) else OUTAGE_SECONDS
+    wait = getattr(error, "retry_after", None)
+    return 503, usual if wait is None else wait
+
+
+def _of_chain(parts: list[tuple[int, float | None]]) -> tuple[int, float | None]:
+    """Return the status that helps a visitor most: what a shorter question mends, then what time does.
+
+    It is the same whether a member was asked or skipped, as each worker of a server skips members of its own.
+    """
+    statuses = {status for status, _ in parts}
+    status = next((each for each in (413, 503, 504) if each in statuses), 502)
+    return status, min((wait for _, wait in parts if wait is not None), default=None) if status == 503 else None
 
 
 def error_response(error: BaseException) -> Response:
@@ -89,17 +104,24 @@ def error_response(error: BaseException) -> Response:
 
         app.register_error_handler(G4FLiteError, error_response)
 
-    The status is 503 with Retry-After for a rate limit, where the service names a wait, and of a chain while a member
-    is skipped because its server is down; 504 for a timeout; 404 for a conversation that does not exist; 502 for all
-    else, such as a used-up quota.  What may pass by itself is logged as a warning of one line, the rest as
-    an error with its traceback; a 404 is not logged.  The body is a sentence for visitors, as JSON: ``{"error": …}``;
-    those of ``app.config["G4F_LITE_SENTENCES"]``, by status, replace the English ones.
+    The status is
+
+    - 413 for a prompt that is too long for the model; of a chain, for one of its models at least,
+    - 503, with Retry-After, for what may pass by itself: a rate limit, a server that is down or says that it fails, and
+      of a chain, if that is so for one member at least, be it asked or skipped; Retry-After is the shortest wait that a
+      service or the chain names, or that an outage (30 s) or a rate limit (60 s) without one is taken for,
+    - 504 for a timeout, 404 for a conversation that does not exist,
+    - 502 for all else, such as a wrong key, a used-up quota or an answer that was cut.
+
+    Each but 404 is one line of the log, with the request: a warning for 413 and what may pass by itself, else an error,
+    with a traceback only for a mistake in the code of the app or of a provider.  The body is a sentence for visitors,
+    as JSON: ``{"error": …}``; those of ``app.config["G4F_LITE_SENTENCES"]``, by status, replace the English ones.
 
     :param error: what the call raised
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     status, text, retry_after = explain(error, app)
-    if status >= 500:  # what a visitor asked for in vain is in the server's log of requests
+    if status != 404:  # what a visitor asked for in vain is in the server's log of requests
         log(app, error, asked_now())
     response = jsonify(error=text)
     response.status_code = status

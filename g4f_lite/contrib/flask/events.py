@@ -16,7 +16,7 @@ from ...answers.stream import AnswerStream
 from ..disconnect import disconnect_check
 from ..replies import retry_after, to_json
 from .errors import explain
-from .log import log
+from .failed_calls import log
 from .reader import End, Item, OnDone, Partial, Reader, TypedAnswer
 
 LOOK_SECONDS = 0.25  # between two looks whether the browser is still there

@@ -17,11 +17,10 @@ from ...providers.environment import OF_FLASK, PREFIX, VARIABLES, no_setting
 from ...providers.local.base import EngineProvider
 from ...timeout import RETRY, RetryPolicy, Timeout
 from .errors import SENTENCES_KEY, check_sentences
-from .log import log_fallbacks
+from .failed_calls import log_fallbacks
+from .limits import STREAM_TIMEOUT_KEY, TIMEOUT_KEY, keep_limits, limits_of
 
 EXTENSION = "g4f_lite"
-ASK_SECONDS = 25.0  # for an answer that is returned whole: gunicorn's sync worker is killed after 30
-STREAM_SECONDS = 120.0  # for an answer that is streamed
 RETRY_AFTER_SECONDS = 8.0  # the longest wait for a rate limit: a visitor is better told to come back than kept waiting
 
 _SETTINGS = {
@@ -34,7 +33,7 @@ _SETTINGS = {
     "cache": "G4F_LITE_CACHE",
     "pace": "G4F_LITE_PACE",
 }
-_KEYS = (*_SETTINGS.values(), "G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT", "G4F_LITE_START", SENTENCES_KEY)
+_KEYS = (*_SETTINGS.values(), TIMEOUT_KEY, STREAM_TIMEOUT_KEY, "G4F_LITE_START", SENTENCES_KEY)
 _SELECTS = ("G4F_LITE_PROVIDER", "G4F_LITE_BASE_URL")
 
 
@@ -88,6 +87,7 @@ class G4FLite:
         _warn_of_useless_settings(app.config)
         if self._given is None:
             _warn_of_useless_key(app.config)
+            keep_limits(app)
         client = _client_of(app.config) if self._given is None else self._given
         if app.config.get("G4F_LITE_START"):
             _start(client.provider)
@@ -116,14 +116,9 @@ class G4FLite:
 
 def _client_of(config: Mapping[str, Any]) -> Client:
     settings = {name: config[key] for name, key in _SETTINGS.items() if config.get(key) is not None}
-    usual = not os.environ.get("G4F_LITE_TIMEOUT")  # which bounds every call that has no other timeout
-    streamed = os.environ.get("G4F_LITE_STREAM_TIMEOUT") or (STREAM_SECONDS if usual else None)
+    whole, streamed = limits_of(config)
     own = getattr(settings.get("provider"), "timeout", None)
-    client = Client(
-        **settings,
-        timeout=_within(own, _limit(config, "G4F_LITE_STREAM_TIMEOUT", streamed)),
-        ask_timeout=_within(own, _limit(config, "G4F_LITE_TIMEOUT", ASK_SECONDS if usual else None)),
-    )
+    client = Client(**settings, timeout=_within(own, streamed), ask_timeout=_within(own, whole))
     if _has_policy([settings.get("provider"), *(settings.get("models") or {}).values()]):
         return client
     return client.with_options(retry=RetryPolicy(max_retry_after=RETRY_AFTER_SECONDS))
@@ -143,18 +138,6 @@ def _has_policy(provider: Any) -> bool:
     if members is not None:
         return any(_has_policy(member) for member in members)
     return getattr(provider, "retry", RETRY) is not RETRY
-
-
-def _limit(config: Mapping[str, Any], key: str, usual: float | str | None) -> Timeout | None:
-    """Return a timeout of the configuration; a string is one that comes from the environment.
-
-    :param usual: what holds if the configuration does not have it
-    """
-    value = config.get(key, usual)
-    try:
-        return None if value is None else Timeout.of(float(value) if isinstance(value, str) else value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{key} must be seconds, such as 30, not {value!r:.80}") from error
 
 
 def _within(own: Any, limit: Timeout | None) -> Timeout | None:

@@ -15,7 +15,7 @@ from ...answers.deltas import Delta, Refusal, is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from ...errors import ResponseFormatError
-from .log import asked_now
+from .failed_calls import asked_now, log_of_on_done
 
 OnDone = Callable[[Answer, "BaseException | None"], object]
 MANY, LONG = 1000, 4096  # pieces that wait for a slow browser; from then on, texts shorter than that are joined
@@ -112,8 +112,8 @@ class Reader:
                 end = self._read()
                 if self._on_done is not None:
                     self._on_done(end.answer, end.error)
-        except BaseException:  # the visitor has the answer all the same
-            self.app.logger.exception("on_done failed, or the app's context")
+        except BaseException:  # noqa: BLE001  the visitor has the answer all the same
+            log_of_on_done(self.app, self.asked)
         finally:
             self._put(end)
 

@@ -18,7 +18,7 @@ from .endpoints import embeddings, health, images, model, models
 from .failures import ApiError
 from .pages import page
 from .request import Request, Response
-from .routing import ClientsRouter
+from .routing import ANY_MODEL, ClientsRouter
 from .streams import Streams
 
 MAX_STREAMS = 64
@@ -44,16 +44,18 @@ class App:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         began = time.monotonic()
-        request = Request(environ)
+        request, hint = Request(environ), ""
         try:
             response = self._response(request)
         except ApiError as error:
             response = Response.of_error(error)
+            if ANY_MODEL in error.message:
+                hint = f"; a provider lacks the model that the client named: {ANY_MODEL} answers every name"
         except Exception:
             logger.exception("%s failed", _line_of(request))
             response = Response.of_error(ApiError(500, "the server failed; its log says why", "server_error"))
         seconds = time.monotonic() - began
-        logger.info("%s → %d (%.3f s)", _line_of(request), response.status, seconds)
+        logger.info("%s → %d (%.3f s)%s", _line_of(request), response.status, seconds, hint)
         try:
             start_response(response.status_line, [*response.headers, *self.access.headers(request)])
         except BaseException:
@@ -113,7 +115,4 @@ def create_app(
     """
     check_whole_number(max_streams, "max_streams")
     key = None if api_key is None else clean(api_key, "api_key")
-    router = ClientsRouter(provider, models=models)
-    router.call_template = "g4f-lite serve --any-model, or create_app(…, {})"
-    router.server_template = "g4f-lite serve ollama"
-    return App(router, Access(key, origins), Streams(max_streams))
+    return App(ClientsRouter(provider, models=models), Access(key, origins), Streams(max_streams))

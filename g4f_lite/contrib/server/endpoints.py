@@ -47,14 +47,14 @@ def _models(router: Router, streams: Streams) -> list[Model]:
     slot = streams.take(None)
     try:
         provider = router.provider()
-        names = router.get_models()
-        served = provider.get_model() or model_for_chats([name for name in names if name not in router.models])
+        owners = router.owners()
+        served = provider.get_model() or model_for_chats([name for name in owners if name not in router.models])
     except G4FLiteError as error:
         raise api_error(error) from error
     finally:
         slot.give_back()
-    first = served or ("" if names else "default")
-    return [Model(name, provider.name) for name in dict.fromkeys([first, *names]) if name]
+    first = served or ("" if owners else "default")
+    return [Model(name, owners.get(name, provider.name)) for name in dict.fromkeys([first, *owners]) if name]
 
 
 def images(router: Router, streams: Streams, request: Request) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    ContextLengthExceededError,
     DeadlineExceededError,
     G4FLiteError,
     MissingDependencyError,
@@ -65,6 +66,8 @@ def api_error(error: Exception) -> ApiError:
     message = str(error)
     if isinstance(error, ModelNotSupportedError):
         return ApiError(404, message, code="model_not_found", param="model")
+    if isinstance(error, ContextLengthExceededError):
+        return ApiError(400, message, code="context_length_exceeded")
     if isinstance(error, QuotaExceededError):
         return ApiError(429, message, "insufficient_quota", "insufficient_quota", headers=[NEVER_RETRY])
     if isinstance(error, RateLimitError):
@@ -89,9 +92,13 @@ def api_error(error: Exception) -> ApiError:
 def _of_all(error: AllProvidersFailedError) -> ApiError:
     """Convert the error of a chain: that of its members where all agree, else a 502.
 
-    That a member has no such model counts for those that could not be asked.
+    That a member has no such model counts for those that could not be asked, and that the prompt is too long for one
+    counts for all: a shorter one gets an answer.
     """
     converted = [api_error(each) for each in error.errors]
+    for made in converted:
+        if made.code == "context_length_exceeded":
+            return ApiError(made.status, str(error), made.type, made.code)
     asked = [made for made, each in zip(converted, error.errors, strict=True) if not _was_not_asked(each)]
     if asked and all(each.code == "model_not_found" for each in asked):
         converted = asked
@@ -107,8 +114,7 @@ def _was_not_asked(error: G4FLiteError) -> bool:
     """Return whether a member was skipped, lacks a key or could not be reached."""
     if isinstance(error, AuthenticationError):
         return error.status is None
-    skipped = isinstance(error, ProviderError) and error.message.startswith("skipped")
-    return skipped or isinstance(error, (TransportError, ProviderNotConfiguredError))
+    return error.skipped or isinstance(error, (TransportError, ProviderNotConfiguredError))
 
 
 def _retry_after(seconds: float | None) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ from ...http.body import Body
 from ...http.checks import rate_limit_error, says_rate_limit, shorten
 from ...http.parsing import BLANK
 from ...messages import Messages, text_of
+from ..too_long import is_too_long, too_long
 
 _FIELDS = (b"", b"data", b"event", b"id", b"retry")  # of an event stream; "" is a comment
 _REJECTED_COOKIE = "Unable to verify your data submission"  # Yii's message, with status 400
@@ -97,6 +98,8 @@ def error_of(message: str, status: int) -> ProviderError:
     message = shorten(message)
     if status == 429 or says_rate_limit(message):
         return rate_limit_error(message, message, status=status)
+    if is_too_long("", message, status):
+        return too_long(message, status)
     return ServiceError(message, status=status, may_retry=False)
 
 

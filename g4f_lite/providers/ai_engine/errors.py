@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import AuthenticationError, G4FLiteError, ProviderError, QuotaExceededError, ServiceError
 from ...http.checks import rate_limit_error, says_rate_limit, shorten
 from ...timeout import PASSING_STATUSES
+from ..too_long import is_too_long, too_long
 
 MESSAGE_LIMIT = 512  # characters of a message on a site that has not raised it; bytes in 2.4.4
 READ_CHARACTERS = 4000  # of an error's text; a number of more digits is one that Python refuses to read
@@ -51,6 +52,8 @@ def error_of(said: Any, status: int, message: str) -> ProviderError:
         return QuotaExceededError(text, status=status)
     if says_rate_limit(text):
         return rate_limit_error(text, text, status=status)
+    if is_too_long("", text, status):  # of the site's model
+        return too_long(text, status)
     if len(message.encode()) > MESSAGE_LIMIT and ":" not in text:  # a text with a colon is the site's model's
         text += (
             f" The message has {len(message):,} characters; a site takes {MESSAGE_LIMIT} unless its owner"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...answers.deltas import Delta, Usage
 from ...arguments import warn
-from ...errors import ServiceError
+from ...errors import ContextLengthExceededError
 from ...messages import Message, text_of
 
 #: What the engine says of a text that is to become a vector.
@@ -18,7 +18,7 @@ _ANSWER_TOKENS = 512  # that an answer needs beside its prompt
 
 def context_error(
     parsed: Any, asked: int, most: int | None = None, messages: Sequence[Message] = ()
-) -> ServiceError | None:
+) -> ContextLengthExceededError | None:
     """Make the error for a prompt that does not fit; None where the engine's refusal is about something else.
 
     :param parsed: the refusal
@@ -37,9 +37,9 @@ def context_error(
         more = f"{tokens - context} more" if tokens > context else "no fewer"
         too_long = f"the prompt has {tokens} tokens, {more} than the context of {context}"
         remedy = _remedy(context, asked, tokens + _ANSWER_TOKENS, most, _shorter(messages, tokens, context))
-        return ServiceError(f"{too_long}; {remedy}", status=400)
+        return ContextLengthExceededError(f"{too_long}; {remedy}", status=400)
     if found := _TEXT_TOO_LONG.match(str(error.get("message"))):
-        return ServiceError(
+        return ContextLengthExceededError(
             f"a text has {found[1]} tokens, more than the context of {found[2]}; "
             f"{_more(int(found[2]), asked, int(found[1]), most)}, or give shorter texts",
             status=400,

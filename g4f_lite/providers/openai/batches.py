@@ -17,7 +17,8 @@ from ...http.checks import shorten
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
 from ...http.parsing import parse_json
-from ...http.redact import redact
+from ...http.redact import hide, redact
+from ...http.spellings import SHORTEST_PART
 from ...timeout import Timeout
 from ..call import fetch, run
 from ..image_fetch import fetch_image
@@ -36,7 +37,7 @@ _LISTED = 100  # batches on a page
 _MOST_PAGES = 20
 _MOST_OF_FAILURE = 256 * 1024  # characters of a line, which stays in memory and in the file
 _QUOTED = 2000  # characters of a longer one
-# The ids in a batch: requests name them, so they stay as they are.
+# The ids in a batch: requests name them, so they stay as they are, and are refused if they are a secret.
 _IDS = ("id", "output_file_id", "error_file_id")
 Result = TypeVar("Result")
 
@@ -62,7 +63,9 @@ class BatchAPI:
             request = self.provider.to_send("POST", "/files")
             request.headers = {**request.headers, "Content-Type": form.content_type}
             request.data = form
-            return _id_of(self._read(exchange, request), "a file")
+            id_ = _id_of(self._read(exchange, request), "a file")
+            _refuse_secret(id_, exchange.hidden())
+            return id_
 
         return self._run(send)
 
@@ -246,6 +249,15 @@ def _id_of(value: Any, what: str) -> str:
     raise failure or ResponseFormatError(f"expected {what}, got {shorten(json.dumps(value), 200)}")
 
 
+def _refuse_secret(id_: str, secrets: Iterable[str]) -> None:
+    """Raise if an id, which is kept in a file, holds a secret that was sent; short ones may be a part of any id.
+
+    :raises ResponseFormatError: if so
+    """
+    if hide(id_, [secret for secret in secrets if len(secret) >= SHORTEST_PART]) != id_:
+        raise ResponseFormatError("expected an id, got one with the key or another secret in it, which is not kept")
+
+
 def _response_in(line: Mapping[str, Any]) -> tuple[int | None, Any]:
     """Return the status and the body of the response in a line of a file of results."""
     response = line.get("response")
@@ -281,4 +293,6 @@ def _batch_of(value: Any, secrets: Iterable[str]) -> dict[str, Any]:
     _id_of(value, "a batch")
     if not text_in(value, "status"):
         raise ResponseFormatError(f"expected a batch with a status, got {shorten(json.dumps(value), 200)}")
+    for name in _IDS:
+        _refuse_secret(text_in(value, name), secrets)
     return {name: each if name in _IDS else redacted(each, secrets) for name, each in value.items()}

@@ -17,8 +17,9 @@ from ...errors import (
 )
 from ...http.checks import ERROR_BODY_BYTES, shorten
 from ...timeout import PASSING_STATUSES
+from ..too_long import is_too_long, too_long
 from .fields import count_in, text_in
-from .rate_limits import is_limit, is_too_large, limit_error
+from .rate_limits import is_limit, limit_error
 from .reasons import attempt_of, reason_of
 
 _LABELS = ("code", "type", "status", "error_code", "error")
@@ -152,8 +153,8 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
     labels = [error.get(name) for name in _LABELS] if isinstance(error, dict) else []
     label = " ".join(str(each) for each in labels if isinstance(each, (str, int))).lower()
     code = _status_in(error) if status is None else status
-    if is_too_large(said, code):
-        return ServiceError(text, status=code, may_retry=False)
+    if is_too_long(label, said, code):
+        return too_long(text, code)
     if is_limit(label, said, code):
         return limit_error(error if isinstance(error, dict) else sent, label, said, text, code)
     words = re.sub(r"/\S*", "", said).lower()  # without paths, such as that of a list of models

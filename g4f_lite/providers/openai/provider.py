@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ...answers.price import PriceLike, check_price
 from ...arguments import check_name
 from ...errors import AuthenticationError, G4FLiteError, ProviderNotFoundError
 from ...http.redact import names_secret
-from ..price import PriceLike, check_price
 from ..settings import check_fields
 from .address import address_of_environment, read_address
 from .embeddings import EmbeddingProvider
@@ -34,8 +34,8 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
     :param default_headers: headers for every request, as ``headers``, by the name that OpenAI's client has for it
     :param default_query: what goes behind the ``?`` of every address
     :param price: dollars for a million tokens of prompts and of answers, as in ``(0.15, 0.60)``, or a dict of such
-        pairs by model; if None, what the extra ``prices`` knows; programs on this machine that are presets, such as
-        Ollama, cost nothing
+        pairs by model; otherwise what the extra ``prices`` knows; programs on this machine that are presets, such as
+        Ollama, cost nothing, and so does a server with ``(0, 0)``
     :param more: the settings of every :class:`Provider`
     """
 
@@ -62,8 +62,8 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         if default_headers is not None:
             more["headers"] = {**check_fields(default_headers, "default_headers"), **(more.get("headers") or {})}
         super().__init__(base_url=address.base, **more)
-        if price is not None or self._preset.is_free_at(self.base_url):
-            self.priced_at = "" if price is None else check_price(price)
+        listed = "" if self._preset.is_free_at(self.base_url) else self.base_url
+        self.priced_at = listed if price is None else check_price(price, otherwise=listed)
         self.query = [*address.query, *query_pairs(default_query or {}, "default_query")]
         self.default_model = self._preset.default_model or address.model
         self.reports_usage = self._preset.reports_usage

@@ -17,7 +17,6 @@ _USED_UP_CODES = ("insufficient_quota", "billing_hard_limit", "access_terminated
 _LONG = r"(?i)per.?(?:day|week|month)|limit: 0(?![.\d])"
 _MOST_SECONDS = 1e18  # JSON has numbers of any length, and a float has not
 _SHORT = r"(?i)per.?(?:second|minute)"
-_TOO_LARGE = r"(?i)request too large|requested tokens? exceed"
 
 
 def is_limit(label: str, said: str, status: int | None) -> bool:
@@ -27,11 +26,6 @@ def is_limit(label: str, said: str, status: int | None) -> bool:
     :param said: its words
     """
     return status == 429 or "resource_exhausted" in label or says_rate_limit(f"{label} {said}")
-
-
-def is_too_large(said: str, status: int | None) -> bool:
-    """Return whether a single prompt is more than a limit allows at all, so that no wait helps."""
-    return status == 413 or bool(re.search(_TOO_LARGE, said))
 
 
 def limit_error(error: Any, label: str, said: str, message: str, status: int | None) -> RateLimitError:

@@ -114,6 +114,7 @@ FAILURES = [
     ("quota", {}, openai.RateLimitError, "insufficient_quota"),
     ("token", {}, openai.InternalServerError, "upstream_authentication"),
     ("status", {"status": 400}, openai.BadRequestError, None),
+    ("error", {"message": "prompt is too long", "status": 400}, openai.BadRequestError, "context_length_exceeded"),
     ("challenge", {}, openai.InternalServerError, None),
     ("empty", {}, openai.InternalServerError, None),
 ]
@@ -137,7 +138,7 @@ def test_failures_of_the_service(
     assert raised.value.code == code
     if fault == "rate_limit":
         assert raised.value.response.headers["Retry-After"] == "900"
-    elif code or not isinstance(raised.value, openai.BadRequestError):
+    elif not isinstance(raised.value, openai.BadRequestError):
         assert raised.value.response.headers["x-should-retry"] == "false"  # the server has retried already
 
 

@@ -42,7 +42,12 @@ class Price(NamedTuple):
 
 
 class ModelPrices(dict[str, Price]):
-    """What a million tokens of each model cost in US dollars; a model that is not in it has no known price."""
+    """What a million tokens of each model cost in US dollars.
+
+    :ivar otherwise: what other models are priced at: a URL, "" where they cost nothing, None where that is not known
+    """
+
+    otherwise: str | None = None
 
     def of_model(self, model: str | None) -> Price | ModelPrices:
         """Return the price of a model; all of them if it is none of them."""
@@ -53,12 +58,20 @@ class ModelPrices(dict[str, Price]):
 PricedAt = str | Price | ModelPrices | None
 
 
-def check_price(price: Any) -> Price | ModelPrices:
+def check_price(price: Any, otherwise: str | None = None) -> Price | ModelPrices:
     """Check ``price=``, a pair or a dict of pairs by model, and return it.
 
+    :param otherwise: what models are priced at that are not in the dict
     :raises TypeError: if it is something else
     :raises ValueError: if a number is below 0, or not finite
     """
     if isinstance(price, Mapping):
-        return ModelPrices({str(model): Price.of(pair) for model, pair in price.items()})
+        prices = ModelPrices({str(model): Price.of(pair) for model, pair in price.items()})
+        prices.otherwise = otherwise
+        return prices
     return Price.of(price)
+
+
+def in_dollars(amount: Any) -> float:
+    """Return an amount without the last digits, which are those of the calculation: not 6.599999999999999e-05."""
+    return float(f"{amount:.12g}")

@@ -5,20 +5,14 @@ Nothing is downloaded.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
-from ..answers.deltas import Usage
 from ..errors import MissingDependencyError
-from ..providers.price import ModelPrices, Price, PricedAt
+from .call_usage import FURTHER, CallUsage, without_the_rest
+from .deltas import Usage
+from .price import ModelPrices, Price, PricedAt, in_dollars
 
-# Further counts of OpenAI's API, which have prices of their own.
-_FURTHER = {
-    ("prompt_tokens_details", "cache_write_tokens"): "cache_write_tokens",
-    ("prompt_tokens_details", "audio_tokens"): "input_audio_tokens",
-    ("completion_tokens_details", "audio_tokens"): "output_audio_tokens",
-}
 # Tiers at the list price; another one is cheaper or dearer, by how much the list does not say for all services.
 _AT_LIST_PRICE = frozenset({None, "auto", "default", "on_demand", "standard"})
 
@@ -35,22 +29,23 @@ def check_installed() -> None:
         raise MissingDependencyError(message) from error
 
 
-def price_of(priced_at: PricedAt, model: str, usage: Usage, service_tier: str | None = None) -> Decimal | None:
+def price_of(priced_at: PricedAt, model: str, usage: Usage | None, service_tier: str | None = None) -> Decimal | None:
     """Return what a call cost in US dollars; None if that is not known.
 
     :param priced_at: the caller's price or prices, or the URL of the service; "" for a model on this machine, which
         costs nothing
     :param model: the model that answered
+    :param usage: its tokens; None if they were not reported
     :raises MissingDependencyError: if the package with the list is needed and missing
     """
     if isinstance(priced_at, ModelPrices):
-        priced_at = priced_at.of_model(model)
+        priced_at = priced_at.get(model, priced_at.otherwise)
     if priced_at == "":
         return Decimal(0)
+    if priced_at is None or usage is None:
+        return None
     if isinstance(priced_at, Price):
         return Decimal(str(priced_at.cost(usage.prompt_tokens, usage.completion_tokens)))
-    if priced_at is None or isinstance(priced_at, ModelPrices):  # which do not have this model
-        return None
     check_installed()
     import genai_prices
 
@@ -68,18 +63,17 @@ def price_of(priced_at: PricedAt, model: str, usage: Usage, service_tier: str | 
         return None
 
 
-def without_the_rest(usage: Usage) -> Usage:
-    """Return token counts with those alone that have prices, as what a service adds to them may be of any size."""
-    extra: dict[str, Any] = {}
-    for place, name in _FURTHER:
-        counts = usage.extra.get(place)
-        if isinstance(counts, dict) and isinstance(count := counts.get(name), int):
-            extra.setdefault(place, {})[name] = count
-    return replace(usage, extra=extra)
+def cost_of(calls: Iterable[CallUsage]) -> float | None:
+    """Return what calls cost in US dollars together; None if there are none, or the cost of one is not known.
+
+    :raises MissingDependencyError: if the package with the list is needed and missing
+    """
+    prices = [price_of(call.priced_at, call.model, call.usage, call.service_tier) for call in calls]
+    return None if None in prices or not prices else in_dollars(sum(price for price in prices if price is not None))
 
 
 def _further(usage: Usage) -> dict[str, int]:
     """Return further counts by the names that the price list has for them."""
     known = without_the_rest(usage).extra
-    counts = {name: known.get(place, {}).get(theirs, 0) for (place, theirs), name in _FURTHER.items()}
+    counts = {name: known.get(place, {}).get(theirs, 0) for (place, theirs), name in FURTHER.items()}
     return {name: count for name, count in counts.items() if count > 0}

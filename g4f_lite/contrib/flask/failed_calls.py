@@ -1,6 +1,7 @@
 """What the log of an app, ``app.logger``, says of calls that failed, and of members of a chain that did not answer.
 
-Python is silent about a logger without a handler, as this library's are; Flask gives the app's one.
+Python is silent about a logger without a handler, as this library's are; Flask gives the app's one, whose lines name
+this file: ``WARNING in failed_calls``.
 """
 
 from __future__ import annotations
@@ -15,28 +16,50 @@ from urllib.parse import quote
 from flask import Flask, current_app, has_app_context, has_request_context, request
 
 from ...errors import (
+    PARTIAL_HINT,
     AllProvidersFailedError,
     AuthenticationError,
+    ContextLengthExceededError,
     G4FLiteError,
+    HookError,
     MissingDependencyError,
     ModelNotSupportedError,
     ProviderNotConfiguredError,
 )
 from ...http.retry import may_pass
 from ...providers.fallback import Fallback
+from .limits import setting_of
 
 
 def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) -> None:
     """Log an error, whose text is for the people who run the app, where they read the app's own errors.
 
+    It is one line; a mistake in the app's code, or in that of its provider, has its traceback.
+
     :param asked: the method and path of the request
     :param begun: whether its visitor has the beginning of the answer
     """
     what = f"{'incomplete' if begun else 'no'} answer{asked and f' to {asked}'}"
-    if may_pass(error):
-        app.logger.warning("g4f_lite: %s: %s", what, _one_line(error))
-    else:
-        app.logger.error("g4f_lite: %s: %s", what, error, exc_info=error)
+    errors = list(_all_of(error))
+    mistake = next((each for each in errors if isinstance(each, HookError) or not isinstance(each, G4FLiteError)), None)
+    is_too_long = any(isinstance(each, ContextLengthExceededError) for each in errors)
+    level = logging.WARNING if mistake is None and (may_pass(error) or is_too_long) else logging.ERROR
+    settings = dict.fromkeys(setting_of(each, app) for each in errors)
+    told = "; ".join(filter(None, (_one_line(error), *settings)))
+    app.logger.log(level, "g4f_lite: %s: %s", what, told, exc_info=mistake)
+
+
+def log_of_on_done(app: Flask, asked: str) -> None:
+    """Log the exception that is being handled, of the function that an app gave as ``on_done``."""
+    app.logger.exception("g4f_lite: on_done failed, or the app's context, after the answer to %s", asked)
+
+
+def _all_of(error: BaseException) -> Iterator[BaseException]:
+    """Iterate an error and, of a chain's, those of its members."""
+    yield error
+    if isinstance(error, AllProvidersFailedError):
+        for each in error.errors:
+            yield from _all_of(each)
 
 
 def asked_now() -> str:
@@ -78,10 +101,12 @@ def _was_asked(error: G4FLiteError) -> bool:
         return any(map(_was_asked, error.errors))
     if isinstance(error, (AuthenticationError, ModelNotSupportedError)):
         return error.status is not None  # else nothing was sent
-    is_skipped = error.message.startswith("skipped")
-    return not is_skipped and not isinstance(error, (MissingDependencyError, ProviderNotConfiguredError))
+    return not (error.skipped or isinstance(error, (MissingDependencyError, ProviderNotConfiguredError)))
 
 
 def _one_line(error: BaseException) -> str:
-    text = re.sub(r":\n\s*", ": ", str(error))  # a chain's has a line for each member
+    text = re.sub(r":\n\s*", ": ", str(error)).replace(PARTIAL_HINT, "")  # a chain's has a line for each member
+    for each in _all_of(error):  # what this library calls the steps of an answer tells nothing here
+        if isinstance(each, G4FLiteError) and each.step in ("prompt", "stream"):
+            text = text.replace(f"{each.provider}, {each.step}: ", f"{each.provider}: ", 1)
     return "; ".join(map(str.strip, text.splitlines()))

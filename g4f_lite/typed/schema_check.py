@@ -1,0 +1,93 @@
+"""Whether JSON matches a schema, told after a bounded time: a service may make an answer to take for ever."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..errors import MissingDependencyError
+
+try:
+    import jsonschema
+    import referencing.exceptions
+    import referencing.jsonschema
+except ImportError as error:
+    raise MissingDependencyError('a JSON schema is checked with jsonschema: pip install "g4f-lite[typed]"') from error
+
+MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
+
+
+class SchemaCheck:
+    """A check of JSON, which fetches no schema that this one refers to: it may be a client's of a server.
+
+    :param schema: the JSON schema
+    :ivar keywords: what its dialect calls the parts of a schema that limit a value
+    :raises ValueError: if it is invalid
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        try:
+            kind.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            raise ValueError(f"the JSON schema is invalid: {error.message:.200} - at `{error.json_path}`") from error
+        functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
+        self.keywords = functions.keys()
+        # Without its dialect, for which jsonschema would take a class of its own where a reference leads back to it.
+        self._schema = {name: part for name, part in schema.items() if name != "$schema"}
+        bounded = jsonschema.validators.extend(kind, {name: self._bounded(each) for name, each in functions.items()})
+        self._validator = bounded(self._schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+        self._limit = threading.local()  # several threads may check with it
+
+    def missing_references(self) -> list[str]:
+        """List the references that lead nowhere; none where an ``$id`` says what they are relative to."""
+        text = json.dumps(self._schema)
+        found = [] if '"$id"' in text else re.findall(r'"\$ref": ("(?:[^"\\]|\\.)*")', text)
+        schema = referencing.jsonschema.DRAFT202012.create_resource(self._schema)
+        resolver = referencing.jsonschema.EMPTY_REGISTRY.with_resource("", schema).resolver()
+
+        def leads_nowhere(reference: str) -> bool:
+            try:
+                resolver.lookup(reference)
+            except referencing.exceptions.Unresolvable:
+                return True
+            return False
+
+        return [*filter(leads_nowhere, dict.fromkeys(map(json.loads, found)))]
+
+    def first_error(self, value: Any) -> Any:
+        """Return the first ``jsonschema.ValidationError`` of a value, or None if it matches.
+
+        :raises TimeoutError: if that takes too long
+        """
+        self._limit.ends_at = time.thread_time() + MAX_SECONDS
+        return next(self._validator.iter_errors(value), None)
+
+    def _bounded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def keyword(*args: Any) -> Any:
+            if time.thread_time() > self._limit.ends_at:
+                raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
+            return function(*args)
+
+        return keyword
+
+
+def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """Check ``uniqueItems`` in one step for each item; jsonschema compares each object with all others."""
+    if not wanted or not validator.is_type(value, "array"):
+        return
+    if len({json.dumps(_comparable(item), sort_keys=True) for item in value}) < len(value):
+        yield jsonschema.ValidationError(f"{value!r} has non-unique elements")
+
+
+def _comparable(value: Any) -> Any:
+    """Return JSON with its whole numbers written in one way: a schema takes 1 and 1.0 for the same."""
+    if isinstance(value, dict):
+        return {name: _comparable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return list(map(_comparable, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
