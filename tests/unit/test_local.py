@@ -137,6 +137,7 @@ class TestOptions:
             ({"grammar": "root ::= " + "(" * 101 + '"a"' + ")" * 101}, ValueError, "at most 100 levels"),
             ({"grammar": "root ::= " + " | ".join(['"a"'] * 501)}, ValueError, "at most 500 alternatives"),
             ({"grammar": 'root ::= ("a"?){1,101}'}, ValueError, "at most 100 repetitions"),
+            ({"grammar": 'root ::= (("a"?)?){9}'}, ValueError, "at most 500 alternatives at one place"),
             ({"json_schema": 5}, TypeError, "json_schema must be a dict"),
             ({"json_schema": {"enum": [str(n) for n in range(501)]}}, ValueError, "at most 500 alternatives"),
             ({"json_schema": {"description": "x" * 70_000}}, ValueError, "at most 65,536 characters"),
