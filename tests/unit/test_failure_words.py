@@ -167,15 +167,30 @@ def test_nobody_reads_what_a_service_sent_to_another_caller(answer: dict[str, An
     assert PRIVATE not in told
 
 
+FLAGGED = {"code": 403, "message": "Your input was flagged", "metadata": {"reasons": ["violence"]}}
+
+
 @responses.activate
-def test_an_answer_that_a_callers_own_limit_emptied_does_not_take_the_service_from_others() -> None:
-    empty = {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({"json": {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}}, EmptyResponseError),
+        ({"json": {"error": FLAGGED}, "status": 403}, ServiceError),
+        ({"json": {"error": FLAGGED}}, ServiceError),
+        ({"body": "no such field", "status": 422}, ResponseStatusError),
+    ],
+)
+def test_a_call_that_is_at_fault_itself_does_not_take_the_service_from_others(
+    answer: dict[str, Any], kind: type[G4FLiteError]
+) -> None:
     for _ in range(FAILURES_TO_OPEN):
-        responses.post(f"{SERVER}/chat/completions", json=empty)
+        responses.post(f"{SERVER}/chat/completions", **answer)
     responses.post(f"{SERVER}/chat/completions", json=CHAT)
     chain = Fallback([OpenAICompatible(SERVER, model="m")], clock=lambda: 1000.0)
     for _ in range(FAILURES_TO_OPEN):
-        assert "finish_reason 'length'" in asked(chain, max_tokens=1)
+        with pytest.raises(AllProvidersFailedError) as caught:
+            chain.ask("Hello", retry=None)
+        assert [type(error) for error in caught.value.errors] == [kind]
     assert asked(chain) == "Hi"
 
 
