@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from ..answers.buffer import Buffer, up_to_content
 from ..answers.call_usage import CallUsage
-from ..answers.deltas import Attached, Delta, Finish, Usage, no_end, up_to_content
+from ..answers.deltas import Delta, Finish, no_end
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
 from ..arguments import warn
@@ -33,7 +34,6 @@ from .turns import Member, Turns
 logger = logging.getLogger(__name__)
 
 _NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
-_BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
 OnFallback = Callable[[list[G4FLiteError], str], None]
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
@@ -123,7 +123,7 @@ class ChainCall(CheckedSource):
             began_at = self._clock()
             others = members_left > 1 or self._prompt.allowance.has_fallback
             limits, share = self._limits(provider, members_left, self._most if others else math.inf)
-            first: list[Delta] = []
+            before = Buffer()
             source: Source | None = None
             try:
                 if refusal is not None:
@@ -137,7 +137,7 @@ class ChainCall(CheckedSource):
                     breaker.not_judged()
                     source.close()
                     return
-                up_to_content(deltas, first)
+                first = up_to_content(deltas, before)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
                 if self._turns.ended.is_set():
@@ -146,9 +146,10 @@ class ChainCall(CheckedSource):
                 member.name_in(error)
                 self._name_limit(error, limits)
                 if source is not None:
-                    self._count_in_vain(source, error, first)
+                    self._count_in_vain(source, error, before)
                 self._turns.add_up(position, error)
-                if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
+                begun = before.usage or before.attached or before.choice_fields  # the model, if not its answer
+                if begun and not isinstance(error, _NO_ANSWER):
                     breaker.failed(error)
                     raise
                 # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
@@ -199,16 +200,15 @@ class ChainCall(CheckedSource):
         models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
 
-    def _count_in_vain(self, source: Source, error: G4FLiteError, first: list[Delta]) -> None:
+    def _count_in_vain(self, source: Source, error: G4FLiteError, before: Buffer) -> None:
         """Count what a member took that did not answer.
 
         :param source: its call
-        :param first: what had come from it
+        :param before: what had come from it
         """
         self.in_vain += getattr(source, "in_vain", ())
         model = getattr(source, "model", None) or self._prompt.model  # a member that lacks the model has none
-        usage = next((delta for delta in first if isinstance(delta, Usage)), None)
-        call = CallUsage.in_vain(source, error, model, usage, begun=bool(first))
+        call = CallUsage.in_vain(source, error, model, before.usage, begun=bool(before.deltas))
         if not call.took_nothing:
             self.in_vain.append(call)
 
