@@ -112,7 +112,8 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
                 tier, extra = _beside(delta)
             if piece is None:
                 continue
-        waiting.pop(index, None)
+        if waiting:
+            waiting.pop(index, None)
         if attached and (fields := attached.pop(index, None)):
             piece.extra = {**fields, **(piece.extra or {})}
         if index == 0:

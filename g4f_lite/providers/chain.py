@@ -23,10 +23,12 @@ from ..errors import (
     G4FLiteError,
     ModelNotSupportedError,
     ProviderError,
+    TransportError,
 )
 from ..prompt import Prompt
 from ..timeout import Timeout
 from .base import BaseProvider
+from .failure_words import words_of
 from .turns import Member, Turns
 
 logger = logging.getLogger(__name__)
@@ -112,6 +114,8 @@ class ChainCall(CheckedSource):
             member = self._members[position]
             provider, breaker = member.provider, member.breaker
             refusal = self._refusal(position)
+            if refusal is not None:  # which says nothing of whether the member works
+                breaker.not_judged()
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
                 errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
@@ -130,12 +134,14 @@ class ChainCall(CheckedSource):
                 self._source = source
                 self.priced_at = getattr(source, "priced_at", None)
                 if self._turns.ended.is_set():  # while this member was prepared
+                    breaker.not_judged()
                     source.close()
                     return
                 first = up_to_content(deltas, before)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
                 if self._turns.ended.is_set():
+                    breaker.not_judged()
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
@@ -147,8 +153,8 @@ class ChainCall(CheckedSource):
                     breaker.failed(error)
                     raise
                 # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
-                if refusal is None and not self._had_too_little_time(error, provider, began_at):
-                    breaker.failed(error)
+                if refusal is None:
+                    self._judge(member, error, began_at)
                 if refusal is None and isinstance(error, ModelNotSupportedError):
                     member.note_lacking(self._prompt.model)
                 errors[position] = error
@@ -182,9 +188,8 @@ class ChainCall(CheckedSource):
                 self.scrub(error)
                 member.name_in(error)
                 self._name_limit(error, limits)
-                # A caller who closes the answer, or whose time ends while pieces come, is not a failure of the member.
-                if not self._turns.ended.is_set() and not self._had_too_little_time(error, provider, asked_at):
-                    breaker.failed(error, begun=True)
+                if not self._turns.ended.is_set():  # by the caller
+                    self._judge(member, error, asked_at, begun=True)
                 raise
             finally:
                 deltas.close()  # for a stage that needs no more
@@ -271,8 +276,24 @@ class ChainCall(CheckedSource):
         error.message = text
         error.args = (text,)
 
-    def _had_too_little_time(self, error: G4FLiteError, provider: BaseProvider, began_at: float) -> bool:
-        """Return whether an error is a timeout of this call only, and too short to count as a failure."""
+    def _judge(self, member: Member, error: G4FLiteError, began_at: float, *, begun: bool = False) -> None:
+        """Count a failure of a member, unless the time or the proxy of this call is what failed.
+
+        :param began_at: since when it was awaited
+        :param begun: whether the first piece had come
+        """
+        if self._is_of_this_call(error, member.provider, began_at):
+            member.breaker.not_judged()
+        else:
+            member.breaker.failed(error, begun=begun)
+
+    def _is_of_this_call(self, error: G4FLiteError, provider: BaseProvider, began_at: float) -> bool:
+        """Return whether an error is of the call's own proxy, or a timeout that is too short to count as a failure."""
+        if isinstance(error, AllProvidersFailedError):  # of a chain in this one
+            of_member = [each for each in error.errors if words_of(each) is not None]
+            return all(self._is_of_this_call(each, provider, began_at) for each in of_member)
+        if isinstance(error, TransportError):
+            return error.cause == "proxy" and self._prompt.proxy is not None
         if not isinstance(error, DeadlineExceededError):
             return False
         own = getattr(self._own_limits(provider), error.limit, None) or FAIR_SECONDS
