@@ -133,8 +133,8 @@ async function answer() {
   } finally {
     running = null;
     busy(false);
-    await saveTalk(mine);
     if (mine === talk) show();
+    await saveTalk(mine);
     listTalks();
   }
 }
