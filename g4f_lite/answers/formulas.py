@@ -64,7 +64,7 @@ _ACTIVE = r"(?i)\^\^|&[#\w]+;|(?<!\\)%|\b(?:on\w+|style|\w*(?:href|src|action|da
 
 
 def is_formula(text: str) -> bool:
-    """Return whether a formula has nothing but commands that draw.
+    """Return whether a formula has nothing but commands that draw, and no brace that text behind it could close.
 
     :param text: the formula, as TeX
     """
@@ -73,4 +73,14 @@ def is_formula(text: str) -> bool:
         _COMMANDS.issuperset(re.findall(r"\\([A-Za-z@]+)", text))
         and _ENVIRONMENTS.issuperset(environments)
         and not re.search(_ACTIVE, text)
+        and _closes_its_braces(text)
     )
+
+
+def _closes_its_braces(text: str) -> bool:
+    depth = 0
+    for sign in re.findall(r"(?s)\\.|[{}]", text):
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        if depth < 0:
+            return False
+    return depth == 0

@@ -41,7 +41,8 @@ _OUTSIDE_FENCES = rf"""(?x)
   | (?P<target> \] : (?![ \t]*{_SAFE_LINK}) )
     """
 _DOLLAR = "<span>&#36;</span>"  # MathJax looks for formulas in the page too, but not across the borders of elements
-_IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}"}  # which TeX reads alike
+# Which TeX reads alike.  Where a renderer sees no formula, pandoc could take all from its ^ or ~ up to another one's.
+_IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}", "^": "^ ", "~": "~ "}
 _FENCE = r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)"
 _LANGUAGE = r"[\w.+#-]*"
 _LONG_MATH = r"\$\$|\\(?=begin\{)|(?<!\\)\\+(?=\\[\[(])"  # the beginning of a formula that may have several lines
@@ -175,7 +176,8 @@ def _in_math(formula: str, mark: str) -> str:
     if not is_formula(formula):
         dollars = _DOLLAR * len(mark)
         return f"{dollars}{_as_entities(formula)}{dollars}"
-    return f"{mark}{re.sub(_ACTIVE, lambda active: _IN_MATH[active.group()], formula)}{mark}"
+    formula = re.sub(rf"{_ACTIVE}|[\^~]", lambda active: _IN_MATH[active.group()], formula)
+    return f"{mark}{formula}{mark}"
 
 
 def _as_entities(text: str) -> str:
