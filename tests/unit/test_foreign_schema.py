@@ -35,6 +35,7 @@ PERSON = {"type": "object", "properties": {"boss": {"$ref": "#/$defs/Person"}, "
         (doubling(200), REFERENCES),
         (doubling(2000), REFERENCES),
         ({"properties": {"a~b/c": doubling(15)["$defs"]["0"]}, "$defs": doubling(15)["$defs"]}, REFERENCES),
+        ({"prefixItems": [*({"allOf": [{"$ref": f"#/prefixItems/{n}"}] * 2} for n in range(1, 16)), {}]}, REFERENCES),
         ({"$dynamicRef": "#node"}, REFERENCES),
         ({"items": {"$schema": "http://json-schema.org/draft-07/schema#"}}, None),
     ],

@@ -90,6 +90,8 @@ NODE = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/$de
         ({"properties": {"a~b/c": doubling(3)["$defs"]["d0"]}, "$defs": doubling(3)["$defs"]}, 8),
         (doubling(40), MANY),
         (doubling(3000), MANY),
+        ({"anyOf": [*({"anyOf": [{"$ref": f"#/anyOf/{n}"}] * 2} for n in range(1, 40)), {}]}, MANY),
+        ({"anyOf": [{"$ref": "#/anyOf/2"}, {"$ref": "#/anyOf/x"}]}, 2),
     ],
 )
 def test_of_a_schema(schema: dict[str, Any], ways: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...providers.schema_references import target_of
+
 _MOST_REFERENCES = 10_000  # that are followed, if each one is followed wherever it stands
 _ELSEWHERE = ("$dynamicRef", "$recursiveRef")
 
@@ -55,11 +57,5 @@ class _References:
     def _behind(self, reference: str) -> int:
         if reference not in self._counts:
             self._counts[reference] = 1  # in a circle
-            self._counts[reference] = 1 + self._within(self._target(reference))
+            self._counts[reference] = 1 + self._within(target_of(reference, self._schema))
         return self._counts[reference]
-
-    def _target(self, reference: str) -> Any:
-        target = self._schema
-        for name in reference.removeprefix("#").split("/")[1:]:
-            target = target.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
-        return target

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..schema_references import target_of
+
 MANY = 1_000_000  # is as good as any larger number
 Ways = tuple[int, int, int]  # to begin with a character, to have none at all, and to end after one
 
@@ -156,11 +158,5 @@ class _References:
     def _behind(self, reference: str) -> int:
         if reference not in self._known:
             self._known[reference] = 0  # in a circle
-            self._known[reference] = self._ways(self._target(reference))
+            self._known[reference] = self._ways(target_of(reference, self._schema))
         return self._known[reference]
-
-    def _target(self, reference: str) -> Any:
-        target: Any = self._schema
-        for name in reference.removeprefix("#").split("/")[1:]:
-            target = target.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
-        return target
