@@ -13,7 +13,7 @@ from typing import Any
 
 from ...arguments import check_stop
 from .keep_alive import seconds_of
-from .ways import ways_of_grammar, ways_of_pattern, ways_of_schema
+from .ways import MAX_OPTIONAL, ways_of_grammar, ways_of_pattern, ways_of_schema
 
 MAX_CHARACTERS = 64 * 1024  # of a grammar, and of a schema as JSON
 MAX_ALTERNATIVES = 500
@@ -158,7 +158,8 @@ def _check_grammar(grammar: Any) -> None:
 
 def _check_ways(ways: int, what: str) -> None:
     if ways > MAX_ALTERNATIVES:
-        raise _too_large(what, f"{MAX_ALTERNATIVES} alternatives at one place, with all that they refer to")
+        places = f"{MAX_ALTERNATIVES} alternatives at one place, and {MAX_OPTIONAL} optional parts in a row"
+        raise _too_large(what, f"{places}, with all that they refer to")
 
 
 def _check_repetitions(found: list[str], what: str) -> None:

@@ -11,7 +11,11 @@ from typing import Any
 from ..schema_references import target_of
 
 MANY = 1_000_000  # is as good as any larger number
-Ways = tuple[int, int, int]  # to begin with a character, to have none at all, and to end after one
+MAX_OPTIONAL = 50  # parts in a row: of 100, the engine tries millions of choices for a token of four characters
+# To begin with a character, to have none at all, and to end after one; how many parts in a row may be left out
+# at the beginning, and at the end.
+Ways = tuple[int, int, int, int, int]
+NOTHING: Ways = 0, 1, 0, 0, 0
 
 _GRAMMAR = re.compile(
     r"""(?x) \s+ | \#[^\n]* | (?P<name>[\w-]+)\s*(?P<rule>::=)? | (?P<open>\() | (?P<close>\)) | (?P<or>\|)
@@ -60,7 +64,7 @@ class _Rules:
 
     def _rule(self, name: str) -> Ways:
         if name not in self._known:
-            self._known[name] = 0, 0, 1  # in a circle, which is counted once: each round has another character
+            self._known[name] = 0, 0, 1, 0, 0  # in a circle, which is counted once: each round has another character
             self._known[name] = self._choice(list(reversed(self._bodies.get(name, []))))
         return self._known[name]
 
@@ -86,13 +90,13 @@ class _Rules:
             elif kind == "name":
                 parts.append(self._rule(text))
             else:
-                parts.append((0, 1, 0) if kind == "empty" else (1, 0, 1))
+                parts.append(NOTHING if kind == "empty" else (1, 0, 1, 0, 0))
         choices.append(self._sequence(parts))
-        some, none, ends = zip(*choices, strict=True)
-        return self._counted(sum(some), sum(none), max(ends))
+        some, none, ends, first, last = zip(*choices, strict=True)
+        return self._counted(sum(some), sum(none), max(ends), max(first), max(last))
 
     def _sequence(self, parts: list[Ways]) -> Ways:
-        ways = 0, 1, 0
+        ways = NOTHING
         for part in reversed(parts):
             ways = self._before(part, ways)
         return ways
@@ -101,23 +105,30 @@ class _Rules:
         numbers = [int(number) for number in re.findall(r"\d{1,9}", sign)]
         least = numbers[0] if numbers else int(sign[0] == "+")
         most = 1 if sign[0] == "?" else numbers[-1] if numbers and not re.search(r",\s*\}", sign) else least + 1
-        ways = 0, 1, 0
+        ways = NOTHING
         for number in range(min(most, 1000), 0, -1):
             ways = self._before(part, ways)
             if number > least:
-                ways = self._counted(ways[0], ways[1] + 1, ways[2])
+                some, none, ends, first, last = ways
+                ways = self._counted(some, none + 1, ends, max(first, 1), max(last, 1))
         return ways
 
     def _before(self, part: Ways, rest: Ways) -> Ways:
         """Count the ways of a part with what is behind it."""
-        some, none, ends = part
-        self._counted(0, 0, ends * rest[0])
-        return self._counted(some + none * rest[0], none * rest[1], max(ends * rest[1], rest[2]))
+        some, none, ends, first, last = part
+        self._counted(0, 0, ends * rest[0], last + rest[3], 0)
+        return self._counted(
+            some + none * rest[0],
+            none * rest[1],
+            max(ends * rest[1], rest[2]),
+            first + (rest[3] if none else 0),
+            max(rest[4], last + rest[3] if rest[1] else 0),
+        )
 
-    def _counted(self, some: int, none: int, ends: int) -> Ways:
+    def _counted(self, some: int, none: int, ends: int, first: int, last: int) -> Ways:
         ways = min(some, MANY), min(none, MANY), min(ends, MANY)
-        self._most = max(self._most, *ways)
-        return ways
+        self._most = max(self._most, *ways, MANY if max(first, last) > MAX_OPTIONAL else 0)
+        return (*ways, min(first, MANY), min(last, MANY))
 
 
 def ways_of_schema(schema: dict[str, Any]) -> int:
