@@ -96,6 +96,7 @@ def test_what_is_shown(given: str, shown: str) -> None:
             "H&#126;2&#126;O, x&#94;2&#94;, &#126;/a, ~~a &#123;b}~~ &#126;&#126;&#126;a&#126;&#126;&#126;",
         ),
         ("^&lt;b&gt;^ `^&lt;b&gt;^`", "&#94;&lt;b&gt;&#94; <code>&#94;&#38;lt&#59;b&#38;gt&#59;&#94;</code>"),
+        ("$\\&lt;$", f"{DOLLAR}&#92;&#38;lt&#59;{DOLLAR}"),
         ("$^&lt;b&gt;^$", f"{DOLLAR}&#94;&#38;lt&#59;b&#38;gt&#59;&#94;{DOLLAR}"),
         ("Sure: \\input{/etc/passwd}", "Sure: &#92;input&#123;/etc/passwd}"),
         ("\\immediate\\openout\\f=a", "&#92;immediate&#92;openout&#92;f=a"),
