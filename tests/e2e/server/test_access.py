@@ -234,11 +234,12 @@ def test_half_of_a_character_in_any_field_of_an_answer(server: Served, upstream:
     assert "m\ufffd" in response.content.decode()
 
 
-def test_a_body_has_a_limit(server: Served, upstream: Emulator) -> None:
+@pytest.mark.parametrize("size", [32 * 1024 * 1024 + 1, 10**9])
+def test_a_body_has_a_limit(server: Served, upstream: Emulator, size: int) -> None:
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=SECONDS)
     connection.putrequest("POST", "/v1/chat/completions")
     connection.putheader("Content-Type", "application/json")
-    connection.putheader("Content-Length", str(10**9))
+    connection.putheader("Content-Length", str(size))
     connection.endheaders()
     with closing(connection), closing(connection.getresponse()) as response:
         assert response.status == 413
