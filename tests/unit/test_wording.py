@@ -52,6 +52,8 @@ from g4f_lite.testing import Scripted
         ),
         ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
+        ("name it with one, as in provider='ollama:qwen3'", "name it with one, as in -p ollama:qwen3"),
+        ("name it with one, as in Mine(…, model='qwen3')", "name it with one, as in -p PROVIDER:qwen3"),
         ("\nall failed: \n  a: no\r\n \u2028b: no \n", "all failed: a: no; b: no"),
     ],
 )
