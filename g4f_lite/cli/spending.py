@@ -64,8 +64,6 @@ def set_price(provider: BaseProvider, price: PriceLike | None) -> None:
         is_kept = isinstance(provider, Fallback) and one.priced_at == ""  # as that of Ollama on this machine
         if not is_kept and not isinstance(one, EngineProvider):
             one.priced_at = check_price(price, one.priced_at if isinstance(one.priced_at, str) else None)
-    if isinstance(provider, Fallback):  # whose estimate is that of its first member
-        provider.priced_at = members[0].priced_at
 
 
 def cost_of(usage: ClientUsage) -> float | None:

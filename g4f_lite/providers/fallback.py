@@ -141,6 +141,11 @@ class Fallback(BaseProvider):
         assert refusals[0] is not None
         raise refusals[0]
 
+    def asked_first(self, model: str | None) -> BaseProvider:
+        """Return the member that a call with a model asks first, as far as that is known before it is sent."""
+        first = next((one for one in self._members if not (model and one.lacks(model))), self._members[0]).provider
+        return first.asked_first(model) if isinstance(first, Fallback) else first
+
     def get_models(self) -> list[str]:
         """Return the names of the members' models, in order, of each member its own model first.
 
