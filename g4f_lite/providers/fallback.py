@@ -146,6 +146,13 @@ class Fallback(BaseProvider):
         first = next((one for one in self._members if not (model and one.lacks(model))), self._members[0]).provider
         return first.asked_first(model) if isinstance(first, Fallback) else first
 
+    def forgive(self) -> None:
+        """Ask each member again, also one that is skipped because it failed, unless its service asked to wait."""
+        for member in self._members:
+            member.breaker.forgive()
+            if isinstance(member.provider, Fallback):
+                member.provider.forgive()
+
     def get_models(self) -> list[str]:
         """Return the names of the members' models, in order, of each member its own model first.
 
