@@ -70,7 +70,7 @@ _IN_OPTIONS: _Rules = (
 _IN_COMMANDS: _Rules = (
     (r"`g4f-lite models`, with the same --provider or --base-url, lists", "/models lists"),
     (r"(?<!\S)-p ([\w.]+)(?: -m |:)", r"/model \1:"),
-    (r"(?<!\S)-p (?=\w)", "/model "),
+    (r"(?<!\S)(?:-p (?=\w)|--base-url (?=https?:))", "/model "),
 )
 
 

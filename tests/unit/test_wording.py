@@ -70,6 +70,8 @@ def test_advice_names_the_options_of_the_command(said: str, expected: str) -> No
         ("with -p llama.cpp,local, say,", "with /model llama.cpp,local, say,"),
         ("no; `g4f-lite models`, with the same --provider or --base-url, lists them", "no; /models lists them"),
         ("the file a-p b", "the file a-p b"),
+        ("try --base-url http://a/v1", "try /model http://a/v1"),
+        ("as in -p http://a/v1:m", "as in /model http://a/v1:m"),
     ],
 )
 def test_advice_in_the_interactive_chat_names_its_commands(said: str, expected: str) -> None:
