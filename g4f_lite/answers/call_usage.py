@@ -66,7 +66,8 @@ class CallUsage(NamedTuple):
     def of(cls, stream: Stream) -> CallUsage:
         """Return what the call of an answer that has ended took, without the members of a chain that did not answer."""
         identity, model, provider, usage = stream.identity, stream.model, stream.provider, stream.usage
-        begun, error, source = stream.begun, stream.error, stream.source
+        error, source = stream.error, stream.source
+        begun = error is None or stream.begun
         return cls(
             (identity and identity.model) or model or "",
             "" if stream.cached else _priced_at(source, model, error, begun=begun),

@@ -55,6 +55,10 @@ class EngineProvider(OpenAIProvider):
     def __repr__(self) -> str:  # without a URL: the engine chooses one when it starts
         return f"{self.name}({vars(self).get('model') or self.default_model!r})"
 
+    def identity(self) -> Any:
+        """Return what tells its answers from others: not the engine, which is another one in each process."""
+        return {name: fact for name, fact in super().identity().items() if name != "runner"}
+
     def start(self) -> None:
         """Start the engine now, and wait until it has loaded the model.
 
