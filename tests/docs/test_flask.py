@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -65,7 +67,7 @@ def events(body: bytes) -> list[tuple[str, Any]]:
 
 def test_the_pages_have_these_files() -> None:
     first = ["legacy", "app", "chain", "whole", "error_page", "german", "pages", "kept"]
-    assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "jobs"]
+    assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "backup", "jobs"]
     assert len(BLOCKS) == len(FILES)
 
 
@@ -270,6 +272,18 @@ def test_a_stored_conversation(
         "user Why is the sky blue?",
         "assistant Light is scattered.",
     ]
+
+
+def test_a_backup_while_a_worker_writes(load: Load) -> None:
+    """Of what is committed, though a reader keeps it out of the file."""
+    with Conversations("conversations.sqlite") as worker, closing(sqlite3.connect(worker.path)) as reader:
+        first = worker.create("Why is the sky blue?")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM messages").fetchall()
+        second = worker.create("Is it lost?")
+        load("backup")
+    with Conversations("copy.sqlite") as copy:
+        assert {info.id for info in copy.list()} == {first, second}
 
 
 def test_an_error_before_the_first_piece_and_after_it(
