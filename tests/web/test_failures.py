@@ -79,7 +79,13 @@ def test_a_prompt_that_is_too_long_and_a_limit_of_the_app_are_told_as_such(emula
     with running("gunicorn gthread", log=log, G4F_LITE_STREAM_TIMEOUT="0.5", **environment) as port:
         for path in ("/inline?prompt=Why", "/stream?prompt=Why"):
             emulator.fail("error", message="prompt is too long: 9 tokens > 8 maximum", status=400)
-            assert get(port, path) == (413, None, {"error": "The question, or the chat before it, is too long. Please shorten the question, or start a new chat."})
+            assert get(port, path) == (
+                413,
+                None,
+                {
+                    "error": "The question, or the chat before it, is too long. Please shorten the question, or start a new chat."
+                },
+            )
         emulator.fail("stall", after=0)
         assert get(port, "/stream?prompt=Why")[0] == 504
     *too_long, late = [line for line in log.read_text().splitlines() if "g4f_lite: " in line]
@@ -94,7 +100,13 @@ def test_a_prompt_that_is_too_long_and_a_limit_of_the_app_are_told_as_such(emula
         ({"finish_reason": "length"}, ["Why?", "Light ", "The answer was cut off."]),
         ({"finish_reason": "content_filter"}, ["Why?", "Light ", "The answer was cut off."]),
         ({"finish_reason": "stop"}, ["Why?", "Light "]),
-        (None, ["Why?", "The question, or the chat before it, is too long. Please shorten the question, or start a new chat."]),
+        (
+            None,
+            [
+                "Why?",
+                "The question, or the chat before it, is too long. Please shorten the question, or start a new chat.",
+            ],
+        ),
     ],
 )
 def test_the_page_of_the_chat_app_says_that_an_answer_was_cut(

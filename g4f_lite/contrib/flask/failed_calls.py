@@ -42,11 +42,15 @@ def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) ->
     what = f"{'incomplete' if begun else 'no'} answer{asked and f' to {asked}'}"
     errors = list(_all_of(error))
     mistake = next((each for each in errors if isinstance(each, HookError) or not isinstance(each, G4FLiteError)), None)
-    is_too_long = any(isinstance(each, ContextLengthExceededError) for each in errors)
-    level = logging.WARNING if mistake is None and (may_pass(error) or is_too_long) else logging.ERROR
+    level = logging.ERROR if mistake is not None or not any(map(_passes, errors)) else logging.WARNING
     settings = dict.fromkeys(setting_of(each, app) for each in errors)
     told = "; ".join(filter(None, (_one_line(error), *settings)))
     app.logger.log(level, "g4f_lite: %s: %s", what, told, exc_info=mistake)
+
+
+def _passes(error: BaseException) -> bool:
+    """Return whether nobody has to mend anything: it may pass by itself, or was a question that was too long."""
+    return may_pass(error) or isinstance(error, ContextLengthExceededError)
 
 
 def log_of_on_done(app: Flask, asked: str) -> None:
@@ -88,11 +92,15 @@ def _chains_in(providers: Iterable[Any]) -> Iterator[Fallback]:
 def _log_fallback(name: str, errors: list[G4FLiteError], answering: str) -> None:
     """Log that a member answers; not of those that were skipped, which would be a line for each call meanwhile.
 
+    It is an error if one of those that were asked will fail until somebody mends it.
+
     :param name: the app's, which is that of its logger
     """
     if asked := [error for error in errors if _was_asked(error)]:
         logger = current_app.logger if has_app_context() else logging.getLogger(name)
-        logger.warning("g4f_lite: %s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
+        members = [each for error in asked for each in _all_of(error) if not isinstance(each, AllProvidersFailedError)]
+        level = logging.WARNING if all(map(_passes, filter(_was_asked, members))) else logging.ERROR
+        logger.log(level, "g4f_lite: %s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
 
 
 def _was_asked(error: G4FLiteError) -> bool:
