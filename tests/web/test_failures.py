@@ -23,6 +23,7 @@ from .servers import PATIENCE, running
 
 pytestmark = pytest.mark.long
 
+TOO_LONG = "The question, or the chat before it, is too long. Please shorten the question, or start a new chat."
 SCRIPT = re.search(r"<script>(.*?)</script>", pages.FILES["app"], re.S)
 # As much of a page as the script of the chat app uses; what it says is printed when the form may be sent again.
 PAGE = """
@@ -79,13 +80,7 @@ def test_a_prompt_that_is_too_long_and_a_limit_of_the_app_are_told_as_such(emula
     with running("gunicorn gthread", log=log, G4F_LITE_STREAM_TIMEOUT="0.5", **environment) as port:
         for path in ("/inline?prompt=Why", "/stream?prompt=Why"):
             emulator.fail("error", message="prompt is too long: 9 tokens > 8 maximum", status=400)
-            assert get(port, path) == (
-                413,
-                None,
-                {
-                    "error": "The question, or the chat before it, is too long. Please shorten the question, or start a new chat."
-                },
-            )
+            assert get(port, path) == (413, None, {"error": TOO_LONG})
         emulator.fail("stall", after=0)
         assert get(port, "/stream?prompt=Why")[0] == 504
     *too_long, late = [line for line in log.read_text().splitlines() if "g4f_lite: " in line]
@@ -104,7 +99,7 @@ def test_a_prompt_that_is_too_long_and_a_limit_of_the_app_are_told_as_such(emula
             None,
             [
                 "Why?",
-                "The question, or the chat before it, is too long. Please shorten the question, or start a new chat.",
+                TOO_LONG,
             ],
         ),
     ],
