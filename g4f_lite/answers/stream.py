@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
-from ..errors import G4FLiteError, ResponseFormatError, StreamInterruptedError
+from ..errors import ConversationNotFoundError, G4FLiteError, ResponseFormatError, StoreError, StreamInterruptedError
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
 from .call_usage import CallUsage, took_by
@@ -384,7 +384,12 @@ class AnswerStream(Generator[Piece, None, None]):
             action(self)
 
     def _add_context(self, error: G4FLiteError) -> None:
-        """Add the provider, the step, the attempts and the time to an error, and take secrets out of it."""
+        """Add the provider, the step, the attempts and the time to an error, and take secrets out of it.
+
+        The error of a file is not the provider's: it is from where the answer is stored, such as the caller's on_turn.
+        """
+        if isinstance(error, (ConversationNotFoundError, StoreError)):
+            return
         error.provider = error.provider or self.provider
         error.step = error.step or "stream"
         error.attempts = error.attempts or self.attempts

@@ -28,6 +28,7 @@ from g4f_lite import (
 from g4f_lite.contrib.flask import stream_answer
 from g4f_lite.contrib.flask.errors import CUT, SENTENCES
 from g4f_lite.emulator import Emulator
+from g4f_lite.messages import Messages
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
@@ -179,6 +180,28 @@ def test_what_has_come_of_an_answer_may_be_kept(load: Load, g4f_scripted: Script
     assert browser.post("/answer", data={"text": " "}).status_code == 400
     assert events(browser.post("/answer", data={"text": "3?"}).data)[-1][0] == "done"
     assert [message["content"] for message in kept.conversations.load(id)] == ["1?", "It  […]", "3?", "It is."]
+
+
+def test_a_chat_that_is_deleted_while_it_is_answered_is_no_error_of_the_log(
+    load: Load, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Be the answer whole or cut: where it is whole, its visitor is told."""
+    g4f_scripted.queue(["It ", "is."], ["It ", TransportError("down")])
+    kept = load("kept")
+    load_it = kept.conversations.load
+
+    def load_and_delete(id: str) -> Messages:
+        messages = load_it(id)
+        kept.conversations.delete(id)
+        return messages
+
+    monkeypatch.setattr(kept.conversations, "load", load_and_delete)
+    browser = kept.app.test_client()
+    for status in (404, 502):
+        with browser.session_transaction() as session:
+            session["chat"] = kept.conversations.create()
+        assert events(browser.post("/answer", data={"text": "Why?"}).data)[-1][1]["status"] == status
+    assert caplog.messages == ["g4f_lite: incomplete answer to POST /answer: Scripted: down"]
 
 
 def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:

@@ -251,6 +251,14 @@ def test_it_shows_its_file(talks: Conversations) -> None:
     assert talks.list() == []
 
 
+def test_a_file_that_fails_is_not_blamed_on_the_provider(talks: Conversations) -> None:
+    talks.delete(id := talks.create())
+    with pytest.raises(ConversationNotFoundError) as caught:
+        Conversation(Scripted("Light."), on_turn=lambda turn: talks.append(id, turn)).ask("Why?")
+    assert (caught.value.provider, caught.value.step) == (None, None)
+    assert str(caught.value).startswith("there is no conversation")
+
+
 def test_a_copy_of_the_file_alone_has_all_that_was_written(talks: Conversations, tmp_path: Path) -> None:
     """Also while it is open, as it is in the workers of a server."""
     with Conversations(talks.path) as worker:
