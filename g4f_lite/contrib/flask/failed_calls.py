@@ -96,20 +96,22 @@ def _log_fallback(name: str, errors: list[G4FLiteError], answering: str) -> None
 
     :param name: the app's, which is that of its logger
     """
-    if asked := [error for error in errors if _was_asked(error)]:
+    if asked := [error for error in errors if any(True for _ in _asked(error))]:
         logger = current_app.logger if has_app_context() else logging.getLogger(name)
-        members = [each for error in asked for each in _all_of(error) if not isinstance(each, AllProvidersFailedError)]
-        level = logging.WARNING if all(map(_passes, filter(_was_asked, members))) else logging.ERROR
+        level = logging.WARNING if all(_passes(each) for error in asked for each in _asked(error)) else logging.ERROR
         logger.log(level, "g4f_lite: %s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
 
 
-def _was_asked(error: G4FLiteError) -> bool:
-    """Return whether the member of an error was asked; one that cannot be is a warning when the app starts."""
+def _asked(error: G4FLiteError) -> Iterator[G4FLiteError]:
+    """Iterate the errors of the members that were asked; one that cannot be is a warning when the app starts."""
     if isinstance(error, AllProvidersFailedError):
-        return any(map(_was_asked, error.errors))
-    if isinstance(error, (AuthenticationError, ModelNotSupportedError)):
-        return error.status is not None  # else nothing was sent
-    return not (error.skipped or isinstance(error, (MissingDependencyError, ProviderNotConfiguredError)))
+        for each in error.errors:
+            yield from _asked(each)
+    elif isinstance(error, (AuthenticationError, ModelNotSupportedError)):
+        if error.status is not None:  # else nothing was sent
+            yield error
+    elif not (error.skipped or isinstance(error, (MissingDependencyError, ProviderNotConfiguredError))):
+        yield error
 
 
 def _one_line(error: BaseException) -> str:
