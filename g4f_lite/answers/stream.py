@@ -384,17 +384,12 @@ class AnswerStream(Generator[Piece, None, None]):
             action(self)
 
     def _add_context(self, error: G4FLiteError) -> None:
-        """Add the provider, the step, the attempts and the time to an error, and take secrets out of it.
-
-        The error of a file is not the provider's: it is from where the answer is stored, such as the caller's on_turn.
-        """
-        if isinstance(error, (ConversationNotFoundError, StoreError)):
+        """Add the provider, the step, the attempts and the time to an error, and take secrets out of it."""
+        if isinstance(error, (ConversationNotFoundError, StoreError)):  # of a file, as that of on_turn
             return
-        error.provider = error.provider or self.provider
-        error.step = error.step or "stream"
+        error.provider, error.step = error.provider or self.provider, error.step or "stream"
         error.attempts = error.attempts or self.attempts
-        if error.elapsed is None:
-            error.elapsed = self.seconds or time.monotonic() - self._began_at
+        error.elapsed = self.seconds or time.monotonic() - self._began_at if error.elapsed is None else error.elapsed
         self.scrub(error)
 
     def _record_failure(self, error: G4FLiteError) -> None:
