@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import request
+from flask import render_template_string, request
 from flask_pages import BLOCKS, FILES, PAGES, Load, events
 
 from g4f_lite import (
@@ -191,6 +191,16 @@ def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) ->
     assert "nicht erreichbar" in browser.get("/").get_json()["error"]
     assert "unterbrochen" in events(browser.get("/").data)[-1][1]["error"]
     assert "gibt es nicht mehr" in browser.get("/").get_json()["error"]
+
+
+@pytest.mark.usefixtures("g4f_scripted")
+def test_the_page_of_the_chat_app_may_be_a_template_with_a_hidden_field(load: Load) -> None:
+    (field,) = re.findall(r"With the `CSRFProtect` of Flask-WTF, put `(.*?)` into the\s+form", PAGES[0])
+    app = load("app")
+    with app.app.app_context():
+        page = render_template_string(app.PAGE.replace("<form>", f"<form>{field}"), csrf_token=lambda: "a-token")
+    token = '<input type="hidden" name="csrf_token" value="a-token">'
+    assert page == app.PAGE.replace("<form>", f"<form>{token}")
 
 
 @pytest.mark.usefixtures("g4f_scripted")
