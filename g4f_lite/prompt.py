@@ -41,6 +41,7 @@ class Prompt:
     :param fresh: whether an answer that is cached does not count
     :param without: fields that the service has refused, which are left out of what is sent
     :param optional: the names of options that are dropped for a member of a chain that does not support them
+    :param may_name_file: whether the model may be a file, here or to download, and not only one with a known name
     """
 
     messages: Messages
@@ -54,6 +55,7 @@ class Prompt:
     fresh: bool = False
     without: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
+    may_name_file: bool = field(default=True, repr=False)
 
     @classmethod
     def of(
@@ -180,13 +182,16 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _check_tools(tools: Any) -> None:
-    """Raise if a tool is not written as JSON.
+    """Raise if tools are not a list, or one of them is not written as JSON.
 
-    :raises TypeError: if one is a function
+    :raises TypeError: if they are not, or one is a function
     """
-    for tool in tools if isinstance(tools, (list, tuple)) else (tools,):
+    is_list = isinstance(tools, (list, tuple))
+    for tool in tools if is_list else (tools,):
         if callable(tool) or hasattr(tool, "function"):
             raise TypeError(
                 f"tools= contains {tool!r:.80}, and only a client calls functions: "
                 "write g4f_lite.Client(…).ask(…, tools=[…])"
             )
+    if not is_list:
+        raise TypeError(f"tools must be a list of dicts, not {tools!r:.80}; write tools=[…]")

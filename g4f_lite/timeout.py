@@ -14,6 +14,7 @@ TimeoutLike = Union["Timeout", float, tuple[float | None, float | None], None]
 # HTTP statuses of a trouble that passes by waiting.  520 to 524 are Cloudflare's, for a server behind it that fails;
 # 529 says that a service is overloaded.
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+REFUSING_STATUSES = frozenset({400, 413, 415, 422})  # that say that the request is at fault
 WAIT_SHARE = 0.8  # of the time left, which a wait that a service asks for may take: the rest is for the answer
 
 

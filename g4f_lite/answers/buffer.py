@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain, groupby
 from typing import Any
 
+from ..errors import ResponseFormatError
 from .attached import join, size_of
 from .deltas import (
     Attached,
@@ -21,6 +22,8 @@ from .deltas import (
     ToolCallDelta,
     Usage,
     is_content,
+    no_content,
+    no_end,
     not_a_delta,
 )
 from .images import ImageResponse
@@ -141,6 +144,17 @@ class Buffer:
             self._joined.append(delta)
             self._bytes += size
 
+    def check_complete(self) -> None:
+        """Raise unless this is a whole answer.
+
+        :raises StreamInterruptedError: if it has no end
+        :raises EmptyResponseError: if it has no content, or was cut before its reasoning ended
+        """
+        if not self.has_content or (self.finish_reason == "length" and not self.has_answer):
+            raise no_content(self.finish_reason, self.usage, self.reasoning)
+        if not self.finished:
+            raise no_end()
+
     @property
     def kept(self) -> Iterator[Delta]:
         """The deltas that are kept, except identity, usage and finish."""
@@ -216,6 +230,24 @@ class Buffer:
                 pieces.setdefault(delta.index, []).append(delta)
         calls = (_one_call(index, pieces[index]) for index in sorted(pieces))
         return [ToolCall(call.id, call.name or "", call.arguments, call.type, call.extra) for call in calls]
+
+
+def up_to_content(deltas: Generator[Delta, None, None], before: Buffer) -> list[Delta]:
+    """Read deltas up to the first one that is content, and return it behind those before it, which are joined to few.
+
+    :param before: keeps those before it as they come, so that they are known at an error
+    :raises EmptyResponseError: if none is content
+    :raises ResponseFormatError: if there is more before the content than is kept of an answer
+    """
+    for delta in deltas:
+        if is_content(delta):
+            return [*before.deltas, delta]
+        if delta:
+            before.add(delta)
+        if before.too_long:
+            deltas.close()
+            raise ResponseFormatError("what came before the answer is larger than what is kept of one", step="stream")
+    raise no_content(before.finish_reason, before.usage, step="stream")
 
 
 def _size(delta: Delta) -> int:

@@ -65,16 +65,18 @@ class CallUsage(NamedTuple):
     @classmethod
     def of(cls, stream: Stream) -> CallUsage:
         """Return what the call of an answer that has ended took, without the members of a chain that did not answer."""
-        identity, error, source = stream.identity, stream.error, stream.source
+        identity, model, provider, usage = stream.identity, stream.model, stream.provider, stream.usage
+        error, source = stream.error, stream.source
+        begun = error is None or stream.begun
         return cls(
-            (identity and identity.model) or stream.model or "",
-            _priced_at(source, stream.model, error, begun=stream.begun) if not stream.cached else "",
-            stream.usage,
+            (identity and identity.model) or model or "",
+            "" if stream.cached else _priced_at(source, model, error, begun=begun),
+            usage,
             error is not None,
             _retries(source, error),
             stream.cached,
             str(identity.extra.get("service_tier", "default"))[:NAME_CHARACTERS] if identity else None,
-            stream.provider,
+            provider,
         ).shortened()
 
     @classmethod

@@ -213,24 +213,6 @@ def no_end() -> StreamInterruptedError:
     return StreamInterruptedError("the answer ended without the end that its protocol requires")
 
 
-def up_to_content(deltas: Iterator[Delta], taken: list[Delta]) -> None:
-    """Read deltas up to and including the first one that is content.
-
-    :param taken: where they are put as they come, so that those before an error are known
-    :raises EmptyResponseError: if none is content
-    """
-    reason, usage = None, None
-    for delta in deltas:
-        taken.append(delta)
-        if is_content(delta):
-            return
-        if isinstance(delta, Finish):
-            reason = delta.reason
-        elif isinstance(delta, Usage):
-            usage = delta
-    raise no_content(reason, usage, step="stream")
-
-
 # JSON writes a character such as an emoji as a pair of surrogates, \ud83d\ude42.  A service that cuts between them
 # sends two halves that are valid JSON, and no text that could be printed or saved.
 _FIRST_HALVES = "\ud800", "\udbff"  # from, and up to

@@ -6,16 +6,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
 from ..errors import ConversationNotFoundError, G4FLiteError, ResponseFormatError, StoreError, StreamInterruptedError
 from .answer import Answer
-from .buffer import MAX_BYTES, Buffer
+from .buffer import MAX_BYTES, Buffer, up_to_content
 from .call_usage import CallUsage, took_by
-from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage, no_content, no_end
+from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage
 from .images import ImageResponse
 from .interruption import hear_interrupts, raise_interrupt
 from .progress import progress
@@ -137,9 +137,13 @@ class AnswerStream(Generator[Piece, None, None]):
         :returns: the stream itself
         :raises G4FLiteError: if the answer does not begin
         """
-        while not self._buffer.has_content:
-            if delta := self._pull():
-                self._waiting.append(delta)
+        if not self._buffer.has_content:
+            try:
+                self._waiting.extend(up_to_content(self.deltas(), Buffer()))
+            except ResponseFormatError as error:
+                self._record_failure(error)
+                self._close_source()
+                raise
         return self
 
     def text(self) -> Answer:
@@ -154,7 +158,7 @@ class AnswerStream(Generator[Piece, None, None]):
             self.close()
         return self.answer
 
-    def deltas(self) -> Iterator[Delta]:
+    def deltas(self) -> Generator[Delta, None, None]:
         """Iterate all remaining deltas: text, images, reasoning, refusal, tool calls, usage, finish and the rest."""
         with suppress(StopIteration):
             while True:
@@ -278,13 +282,9 @@ class AnswerStream(Generator[Piece, None, None]):
         :raises StreamInterruptedError: if the answer was closed, or ended without the end that its protocol requires
         :raises EmptyResponseError: if the answer has no content, or was cut before its reasoning ended
         """
-        buffer = self._buffer
-        if not buffer.finished and self._closed:
+        if not self._buffer.finished and self._closed:
             raise StreamInterruptedError("the answer was closed before its end")
-        if not buffer.has_content or (buffer.finish_reason == "length" and not buffer.has_answer):
-            raise no_content(buffer.finish_reason, buffer.usage, buffer.reasoning)
-        if not buffer.finished:
-            raise no_end()
+        self._buffer.check_complete()
 
     def __repr__(self) -> str:
         of = f"{self.model!r} from {self.provider}" if self.model else self.provider

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, NoReturn, TextIO
 
 from ..answers.answer import Answer
-from ..answers.attached import join
+from ..answers.attached import join, size_of
 from ..answers.deltas import (
     Attached,
     Delta,
@@ -31,6 +31,8 @@ from .results import (
     DeltaToolCall,
     make_id,
 )
+
+MOST_WAITING = 256 * 1024  # bytes of a service's own fields, before they are sent in a chunk of their own
 
 
 class CompletionStream(Iterator[CompletionChunk]):
@@ -97,15 +99,21 @@ def _chunks(answer: AnswerStream, created: int, wants_usage: bool) -> Iterator[C
     # What goes in the next chunk of a choice, as it came in one with that: in its message, and beside it.
     attached: dict[int, dict[str, Any]] = {}
     beside: dict[int, dict[str, Any]] = {}
+    waiting: dict[int, int] = {}  # the bytes of both, as a service may send them for ever
     for delta in answer.deltas():
         index, delta = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
         piece = ChoiceDelta(delta) if type(delta) is str else _added(delta)
         if piece is None:  # usage goes in the last chunk, identity in every chunk
             if isinstance(delta, Attached):
                 join((attached if delta.to == "message" else beside).setdefault(index, {}), delta.fields)
+                waiting[index] = waiting.get(index, 0) + size_of(delta.fields)
+                piece = ChoiceDelta() if waiting[index] > MOST_WAITING else None
             elif isinstance(delta, Identity):
                 tier, extra = _beside(delta)
-            continue
+            if piece is None:
+                continue
+        if waiting:
+            waiting.pop(index, None)
         if attached and (fields := attached.pop(index, None)):
             piece.extra = {**fields, **(piece.extra or {})}
         if index == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Sequence
 
+from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish
 from ..answers.images import ImageResponse
 from ..arguments import check_whole_number
@@ -33,6 +34,7 @@ class TextLimits:
         self._held = ""  # not passed on yet: it may be the beginning of a stop sequence
         self._last_token = ""  # passed on already: the last token, which may continue
         self._white_space: list[str] = []  # after the last token allowed; passed on if no other token follows
+        self._room = MAX_BYTES  # for white space that is not passed on
         self._tokens = 0  # complete tokens
         self.reason: str | None = None
 
@@ -94,6 +96,9 @@ class TextLimits:
         if self._tokens < self._max_tokens:
             return text[start:]
         self._white_space.append(text[position:])
+        self._room -= len(text) - position
+        if self._room < 0:
+            self.reason = "length"
         return text[start:position]
 
 

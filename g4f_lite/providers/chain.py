@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from ..answers.buffer import Buffer, up_to_content
 from ..answers.call_usage import CallUsage
-from ..answers.deltas import Attached, Delta, Finish, Usage, no_end, up_to_content
+from ..answers.deltas import Delta, Finish, no_end
 from ..answers.response import Response
 from ..answers.source import CheckedSource, Source, deltas_of
 from ..arguments import warn
@@ -22,16 +23,17 @@ from ..errors import (
     G4FLiteError,
     ModelNotSupportedError,
     ProviderError,
+    TransportError,
 )
 from ..prompt import Prompt
 from ..timeout import Timeout
 from .base import BaseProvider
+from .failure_words import words_of
 from .turns import Member, Turns
 
 logger = logging.getLogger(__name__)
 
 _NO_ANSWER = (EmptyResponseError, DeadlineExceededError)  # whole, or not to be waited for any longer
-_BEGUN = (Attached, Usage)  # what is no content, and shows that a model has begun all the same
 OnFallback = Callable[[list[G4FLiteError], str], None]
 FAIR_SECONDS = 10.0  # a timeout of less than this does not count as a failure of the provider
 
@@ -112,6 +114,8 @@ class ChainCall(CheckedSource):
             member = self._members[position]
             provider, breaker = member.provider, member.breaker
             refusal = self._refusal(position)
+            if refusal is not None:  # which says nothing of whether the member works
+                breaker.not_judged()
             if refusal is not None and not isinstance(refusal, G4FLiteError):
                 # The next member may accept what this one does not, such as images.
                 errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
@@ -119,7 +123,7 @@ class ChainCall(CheckedSource):
             began_at = self._clock()
             others = members_left > 1 or self._prompt.allowance.has_fallback
             limits, share = self._limits(provider, members_left, self._most if others else math.inf)
-            first: list[Delta] = []
+            before = Buffer()
             source: Source | None = None
             try:
                 if refusal is not None:
@@ -130,24 +134,27 @@ class ChainCall(CheckedSource):
                 self._source = source
                 self.priced_at = getattr(source, "priced_at", None)
                 if self._turns.ended.is_set():  # while this member was prepared
+                    breaker.not_judged()
                     source.close()
                     return
-                up_to_content(deltas, first)
+                first = up_to_content(deltas, before)
             except G4FLiteError as error:
                 self.scrub(error)  # here, because the next member does not know what this one has sent
                 if self._turns.ended.is_set():
+                    breaker.not_judged()
                     raise
                 member.name_in(error)
                 self._name_limit(error, limits)
                 if source is not None:
-                    self._count_in_vain(source, error, first)
+                    self._count_in_vain(source, error, before)
                 self._turns.add_up(position, error)
-                if not isinstance(error, _NO_ANSWER) and any(isinstance(one, _BEGUN) for one in first):
+                begun = before.usage or before.attached or before.choice_fields  # the model, if not its answer
+                if begun and not isinstance(error, _NO_ANSWER):
                     breaker.failed(error)
                     raise
                 # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
-                if refusal is None and not self._had_too_little_time(error, provider, began_at):
-                    breaker.failed(error)
+                if refusal is None:
+                    self._judge(member, error, began_at)
                 if refusal is None and isinstance(error, ModelNotSupportedError):
                     member.note_lacking(self._prompt.model)
                 errors[position] = error
@@ -181,9 +188,8 @@ class ChainCall(CheckedSource):
                 self.scrub(error)
                 member.name_in(error)
                 self._name_limit(error, limits)
-                # A caller who closes the answer, or whose time ends while pieces come, is not a failure of the member.
-                if not self._turns.ended.is_set() and not self._had_too_little_time(error, provider, asked_at):
-                    breaker.failed(error, begun=True)
+                if not self._turns.ended.is_set():  # by the caller
+                    self._judge(member, error, asked_at, begun=True)
                 raise
             finally:
                 deltas.close()  # for a stage that needs no more
@@ -194,16 +200,15 @@ class ChainCall(CheckedSource):
         models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
 
-    def _count_in_vain(self, source: Source, error: G4FLiteError, first: list[Delta]) -> None:
+    def _count_in_vain(self, source: Source, error: G4FLiteError, before: Buffer) -> None:
         """Count what a member took that did not answer.
 
         :param source: its call
-        :param first: what had come from it
+        :param before: what had come from it
         """
         self.in_vain += getattr(source, "in_vain", ())
         model = getattr(source, "model", None) or self._prompt.model  # a member that lacks the model has none
-        usage = next((delta for delta in first if isinstance(delta, Usage)), None)
-        call = CallUsage.in_vain(source, error, model, usage, begun=bool(first))
+        call = CallUsage.in_vain(source, error, model, before.usage, begun=bool(before.deltas))
         if not call.took_nothing:
             self.in_vain.append(call)
 
@@ -271,8 +276,24 @@ class ChainCall(CheckedSource):
         error.message = text
         error.args = (text,)
 
-    def _had_too_little_time(self, error: G4FLiteError, provider: BaseProvider, began_at: float) -> bool:
-        """Return whether an error is a timeout of this call only, and too short to count as a failure."""
+    def _judge(self, member: Member, error: G4FLiteError, began_at: float, *, begun: bool = False) -> None:
+        """Count a failure of a member, unless the time or the proxy of this call is what failed.
+
+        :param began_at: since when it was awaited
+        :param begun: whether the first piece had come
+        """
+        if self._is_of_this_call(error, member.provider, began_at):
+            member.breaker.not_judged()
+        else:
+            member.breaker.failed(error, begun=begun)
+
+    def _is_of_this_call(self, error: G4FLiteError, provider: BaseProvider, began_at: float) -> bool:
+        """Return whether an error is of the call's own proxy, or a timeout that is too short to count as a failure."""
+        if isinstance(error, AllProvidersFailedError):  # of a chain in this one
+            of_member = [each for each in error.errors if words_of(each) is not None]
+            return all(self._is_of_this_call(each, provider, began_at) for each in of_member)
+        if isinstance(error, TransportError):
+            return error.cause == "proxy" and self._prompt.proxy is not None
         if not isinstance(error, DeadlineExceededError):
             return False
         own = getattr(self._own_limits(provider), error.limit, None) or FAIR_SECONDS

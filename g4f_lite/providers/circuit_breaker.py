@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 from ..errors import (
     G4FLiteError,
-    ModelNotSupportedError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
-    ServiceError,
 )
 from ..http.forks import lock_free_in_children
 from ..http.retry import may_pass
+from .failure_words import words_of
 
 FAILURES_TO_OPEN = 3  # in a row, after which a provider is skipped
 OPEN_SECONDS = 30.0
@@ -37,7 +36,8 @@ class CircuitBreaker:
         self.failures = 0
         self._cut = 0  # how many of them after the first piece
         self._open_until = 0.0
-        self._reason = ""  # of the last failure, in one line
+        self._on_trial = False  # by one call, which the others leave it to
+        self._reason = ""  # of the last failure, in words that any caller may read
         self._may_pass = True  # the last failure, by itself
         self._limit: type[RateLimitError] | None = None  # if the last failure was a limit with a time to wait
         self._asked_to_wait = False  # by the service, with a time
@@ -50,7 +50,7 @@ class CircuitBreaker:
         with _lock:
             wait = self._open_until - self._clock()
             if wait <= 0 and self.failures >= FAILURES_TO_OPEN:
-                self._open_until = self._clock() + OPEN_SECONDS
+                self._open_until, self._on_trial = self._clock() + OPEN_SECONDS, True
             return max(0.0, wait)
 
     def known_wait(self) -> float | None:
@@ -83,12 +83,14 @@ class CircuitBreaker:
 
         :param begun: whether the first piece had come
         """
-        if isinstance(error, (ModelNotSupportedError, ServiceError)):
+        words = words_of(error)
+        if words is None:
+            self.not_judged()
             return
         with _lock:
             self.failures += 1
             self._cut += begun
-            self._reason = (error.message or type(error).__name__).partition("\n")[0].rstrip(":")
+            self._on_trial, self._reason = False, words
             wait = min(getattr(error, "retry_after", None) or 0.0, MAX_OPEN_SECONDS)
             self._asked_to_wait = wait > 0 and not isinstance(error, QuotaExceededError)
             self._may_pass = may_pass(error)
@@ -97,6 +99,12 @@ class CircuitBreaker:
             if self.failures >= FAILURES_TO_OPEN:
                 wait = max(wait, OPEN_SECONDS)
             self._open_until = max(self._open_until, self._clock() + wait)
+
+    def not_judged(self) -> None:
+        """Let another call try a provider, where the one that did so says nothing of whether it works."""
+        with _lock:
+            if self._on_trial:
+                self._on_trial, self._open_until = False, 0.0
 
     def begun(self) -> None:
         """Count a first piece, which closes the circuit, unless as many answers as open it were cut after theirs."""

@@ -30,6 +30,7 @@ from ..prompt import Prompt
 from ..providers import sending
 from ..providers.base import Provider
 from ..providers.hooks import models_of, read_error
+from ..providers.identity import identity_of
 from ..providers.sending import TOO_MANY
 from ..timeout import RETRY
 from .class_check import check_class
@@ -90,8 +91,8 @@ def check_provider(
     a stream, and byte by byte; where it is cut or ends too early, there has to be an error; a refusal of the prompt, or
     of any other request, has to be an AuthenticationError; a refused token has to be fetched again once; an
     image has to be sent or refused; each message with its role and texts, the model where there are several, and each
-    option have to change what is sent; no call may change the provider, which may be shared between threads; and no
-    pickle and no ``repr`` may hold a key::
+    option have to change what is sent; no call may change the provider, which may be shared between threads; one made
+    in the same way has to find its answers in a store; and no pickle and no ``repr`` may hold a key::
 
         check_provider(partial(Parley, api_key="a-key"), {"/chat": ANSWER}, text="Good day")
 
@@ -125,6 +126,9 @@ def check_provider(
     with service, offline, at_once, short_causes(), nothing_printed(), nothing_sent_elsewhere(service):
         provider = _made(make, service.url)
         check_class(provider)
+        assert identity_of(provider, None) == identity_of(_made(make, service.url), None), (
+            "one made in the same way differs by its identity(), so a store would find no answer again; define it"
+        )
         with no_other_sessions(provider):
             _check_requests(provider, service, prompt)
         of_prompts = set(service.asked)

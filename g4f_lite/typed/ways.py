@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
+from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish, ToolCallDelta
 from ..errors import (
     AllProvidersFailedError,
     ContextLengthExceededError,
     G4FLiteError,
+    ResponseFormatError,
     ResponseStatusError,
     ServiceError,
 )
@@ -132,8 +134,11 @@ def arguments_as_text(deltas: Generator[Delta, None, None]) -> Generator[Delta, 
     """Turn the arguments of the tool call into the text of the answer: a stage of its stream.
 
     Text is held back, as models also introduce their call; it is the answer if no call comes.
+
+    :raises ResponseFormatError: if there is more text than is kept of an answer
     """
     held: list[str] = []
+    room = MAX_BYTES
     index: int | None = None
     for delta in deltas:
         if isinstance(delta, ToolCallDelta):
@@ -142,6 +147,10 @@ def arguments_as_text(deltas: Generator[Delta, None, None]) -> Generator[Delta, 
                 yield delta.arguments
         elif isinstance(delta, str):
             held.append(delta)
+            room -= len(delta)
+            if room < 0:
+                deltas.close()
+                raise ResponseFormatError(f"the text before the call of a tool is longer than {MAX_BYTES:,} characters")
         elif isinstance(delta, Finish):
             if index is None and held:
                 yield "".join(held)

@@ -55,6 +55,15 @@ def test_the_end_and_the_estimate_tell_how_many_empty_rows_were_skipped(
     assert ", 3 empty rows not sent\n" in done.stdout
 
 
+def test_a_chain_that_ends_in_the_embedded_model_finds_its_answers_again(
+    emulator: Emulator, here: list[str], tmp_path: Path, table: list[str]
+) -> None:
+    table += ["-o", str(tmp_path / "out.csv"), "-p", f"{emulator.url}/v1:m", "-p", "local"]
+    assert call(*table).stdout.startswith("3 answered, 0 failed, ")
+    assert call(*table).stdout.startswith("3 answered (3 of them from ")
+    assert len(asked(emulator)) == 3
+
+
 def test_empty_rows_may_be_kept_without_an_answer(
     emulator: Emulator, here: list[str], tmp_path: Path, table: list[str]
 ) -> None:

@@ -121,3 +121,10 @@ def test_bad_settings_of_a_tool_are_refused(settings: dict[str, Any], error: typ
 def test_a_provider_says_who_calls_functions(call: Callable[..., Any], tool: Any) -> None:
     with pytest.raises(TypeError, match=r"only a client calls functions: write g4f_lite.Client\(…\).ask\("):
         call(messages="x", tools=[tool])
+
+
+@pytest.mark.parametrize("call", [Scripted().create, Client(Scripted()).chat.completions.create])
+@pytest.mark.parametrize("tools", [5, True, 1.5, "told", {"type": "function"}])
+def test_tools_that_are_not_a_list_are_refused_at_the_call(call: Callable[..., Any], tools: Any) -> None:
+    with pytest.raises(TypeError, match=r"tools must be a list of dicts, not .*; write tools=\[…\]"):
+        call(messages="x", tools=tools)

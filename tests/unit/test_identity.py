@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import OpenAICompatible, Secret
+from g4f_lite import BaseProvider, Fallback, Local, OpenAICompatible, Secret
 from g4f_lite.providers.identity import identity_of
+from g4f_lite.providers.registry import make_provider, provider_names
 
 from .test_own_settings import Account, Quill
 
@@ -77,6 +79,18 @@ def test_an_object_that_a_constructor_makes_in_place_of_an_argument_is_equal_to_
     assert identity_of(one, None) == identity_of(one, None) != identity_of(other, None)
     TEAM["now"] = None
     assert FromEnvironment().identity() == {}
+
+
+@pytest.mark.parametrize("make", [Local, lambda: Fallback([OpenAICompatible("http://here.test/v1"), Local()])])
+def test_the_embedded_model_is_the_same_in_every_process(make: Callable[[], BaseProvider]) -> None:
+    assert identity_of(make(), None) == identity_of(make(), None)
+    assert identity_of(Local("smollm2"), None) != identity_of(Local("smollm2", context=512), None)
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_each_provider_of_ours_is_the_same_in_every_process(name: str) -> None:
+    settings = {"base_url": "http://here.test"} if name in ("AiEngine", "OpenAICompatible") else {}
+    assert identity_of(make_provider(name, **settings), None) == identity_of(make_provider(name, **settings), None)
 
 
 def test_a_provider_may_say_what_tells_it_from_others() -> None:

@@ -250,6 +250,20 @@ def test_a_model_that_has_come_since_is_in_the_list(
     assert capsys.readouterr().out == said
 
 
+def test_names_that_a_terminal_obeys_are_neither_shown_nor_completed(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = ["ma\x1b[2J", "mb\u202egnp", "mc\nimport os", "md"]
+    shell.user_ns["server"] = server = Server()
+    monkeypatch.setattr(Server, "get_models", lambda self: named)
+    run(shell, "%chat model server:m")
+    assert capsys.readouterr().out.endswith("; try md.\n")
+    with provisionalcompleter():
+        [completed] = shell.Completer.completions("%chat model server:m", 20)
+    assert completed.text[-2:] == "md"
+    assert [*server.get_models()] == named
+
+
 def test_models_that_cannot_be_listed_are_left_out(
     shell: InteractiveShell,
     g4f_scripted: Scripted,

@@ -99,6 +99,7 @@ def test_a_type_gives_a_value(shell: InteractiveShell, g4f_scripted: Scripted, a
     assert [message["role"] for message in run(shell, "%chat history")] == ["user", "assistant"] * 2
 
 
+TURNS = "\u202e } \u2066if ok\u2069"  # shows what is behind the sign of a comment as code
 ANSWER = "First\n\n```python\nprint(1)\n```\n\nthen\n\n```\nls\n```\n\n~~~PY\nprint(2)\n~~~"
 
 
@@ -109,6 +110,7 @@ ANSWER = "First\n\n```python\nprint(1)\n```\n\nthen\n\n```\nls\n```\n\n~~~PY\npr
         ("```\nprint(3)\n```", "print(3)"),
         ("```sh\nls\n```", None),
         ("no code", None),
+        (f"```\nif a:\n\tb = 'c' #{TURNS} \x1b[2J\n```", "if a:\n\tb = 'c' #\ufffd } \ufffdif ok\ufffd \ufffd[2J"),
     ],
 )
 def test_code_goes_into_the_next_cell(

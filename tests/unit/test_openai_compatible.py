@@ -120,7 +120,8 @@ def test_an_own_session_signs_where_there_is_no_key(key: str | None, expected: s
 
 def test_every_option_is_sent_as_it_is(provider: OpenAICompatible, web: Web) -> None:
     web.post(CHAT, HELLO)
-    options = {name: {"of": [name, 0, None, "ü"]} for name in OPTIONS - EXTRAS - {"extra_body", "n"}}
+    options: dict[str, Any] = {name: {"of": [name, 0, None, "ü"]} for name in OPTIONS - EXTRAS - {"extra_body", "n"}}
+    options["tools"] = [options["tools"], 5]
     provider.create(messages="Hi", **options)
     body = sent(web)
     assert {name: body.pop(name) for name in options} == options

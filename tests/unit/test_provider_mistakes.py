@@ -144,9 +144,19 @@ class AnswersItself(Plain):
         return Answer("Good day")
 
 
+class HoldsAConnection(Plain):
+    def __init__(self, *, line: Any = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.line = line or requests.Session()
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
+        (
+            HoldsAConnection,
+            r"one made in the same way differs by its identity\(\), so a store would find no answer again",
+        ),
         (WithoutTheCallers, r"came without the headers= of the caller; write headers=self\.headers_with\(…\)"),
         (DropsImages, r"an image is neither sent nor refused: override check\(prompt\), and call .*check_text_only"),
         (NeedsText, r"a prompt with an image: NeedsText\.request raised AttributeError: .*check_text_only"),

@@ -19,15 +19,20 @@ from g4f_lite import (
 )
 from g4f_lite.contrib.server import create_app
 from g4f_lite.providers.local import weights
+from g4f_lite.providers.local.catalogue import WEIGHTS
 from g4f_lite.testing import Scripted
 
+from .gguf_files import SMOLLM2, gguf
 
-def ask(app: Any, model: str) -> tuple[int, str]:
+RELATIVE = ["text", "no", "folder/weights", "folder/no", "folder", "./text", " text", "m"]
+
+
+def ask(app: Any, model: str, path: str = "/v1/chat/completions", **fields: Any) -> tuple[int, str]:
     """Send a prompt, and give the status and the body."""
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]}).encode()
+    body = json.dumps({"model": model, **(fields or {"messages": [{"role": "user", "content": "Hello"}]})}).encode()
     environ = {
         "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/v1/chat/completions",
+        "PATH_INFO": path,
         "HTTP_HOST": "localhost",
         "CONTENT_TYPE": "application/json",
         "CONTENT_LENGTH": str(len(body)),
@@ -55,18 +60,53 @@ def _nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
         "{here}/m.gguf",
         "{here}/text",
         "{here}/no",
+        *RELATIVE,
     ],
 )
 @pytest.mark.parametrize("is_chain", [False, True])
-def test_a_file_is_neither_read_nor_downloaded(name: str, is_chain: bool, tmp_path: Path) -> None:
-    for each in ("m.gguf", "text"):
+def test_a_file_is_neither_read_nor_downloaded(
+    name: str, is_chain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    for each in ("m.gguf", "text", "folder/weights"):
         (tmp_path / each).write_bytes(b"GGUF\3\0\0\0")
     local = Local(download=True)
     app = create_app([local, Scripted("an answer")] if is_chain else local)
     name = name.format(here=tmp_path)
     status, body = ask(app, name)
+    if is_chain:  # to whose other members the name is one of theirs
+        assert (status, "an answer" in body) == (200, True)
+        return
     assert status == 404
-    assert f"it has no model {name!r}" in json.loads(body)["error"]["message"]  # and not whether it is there
+    message, _, hint = json.loads(body)["error"]["message"].partition("; ")
+    assert message == f"Local: it has no model {name!r}"  # and not whether it is there
+    assert str(tmp_path) not in hint.replace(name, "")
+    assert "--any-model" in hint
+
+
+@pytest.mark.parametrize("name", RELATIVE)
+def test_no_file_gives_vectors(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_bytes(b"GGUF\3\0\0\0")
+    status, body = ask(create_app(Local(download=True)), name, "/v1/embeddings", input="Hello")
+    assert status == 404
+    assert f"it has no model {name!r}; " in json.loads(body)["error"]["message"]
+
+
+def test_known_models_and_its_own_may_be_named(tmp_path: Path) -> None:
+    own = tmp_path / "mine.gguf"
+    own.write_bytes(gguf(SMOLLM2))
+    for name in ("smollm2", Path(WEIGHTS["qwen3-0.6b"].file_name).stem, str(own), "mine"):
+        Local(own).check_known(name)
+    with pytest.raises(ModelNotSupportedError):
+        Local().check_known("mine")
+
+
+def test_the_program_may_map_a_name_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_bytes(gguf(SMOLLM2))
+    app = create_app(Local(), models={"mine": str(tmp_path / "m.gguf")})
+    assert "it has no model" not in ask(app, "mine")[1]
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from flask import Flask
 
 from ...answers.answer import Answer
-from ...answers.deltas import Delta
+from ...answers.deltas import Delta, is_content
 from ...answers.stream import AnswerStream
 from ...errors import ResponseFormatError
 from .failed_calls import asked_now, log_of_on_done
@@ -130,7 +130,8 @@ class Reader:
 def _items(stream: AnswerStream | TypedAnswer) -> Iterator[Item]:
     if isinstance(stream, AnswerStream):
         for delta in stream.deltas():
-            yield delta
+            if is_content(delta):  # the rest is not sent, and would wait for a slow browser in any number
+                yield delta
             stream.check_length()
         return
     for value in stream.partials():

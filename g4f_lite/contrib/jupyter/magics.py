@@ -215,7 +215,7 @@ class ChatMagics(Magics):
         code = [text for language, text in found if language.lower() in PYTHON]
         code = code or [text for language, text in found if not language]
         if code:
-            self.shell.set_next_input("\n\n".join(code))
+            self.shell.set_next_input(sanitize("\n\n".join(code)))  # so that it runs as it reads
         else:
             sys.stdout.write("The answer has no Python code.\n")
 

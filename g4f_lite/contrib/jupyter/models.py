@@ -32,6 +32,7 @@ class ModelLists:
 
     def _ask(self, provider: BaseProvider) -> None:
         try:
-            self._lists[provider] = models_of(provider)
+            # Any other could move the cursor of a terminal, or add a line to a cell where it is completed.
+            self._lists[provider] = [name for name in models_of(provider) if name.isprintable()]
         except Exception:  # noqa: BLE001  another package's provider may raise anything
             self._lists[provider] = []

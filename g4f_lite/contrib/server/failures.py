@@ -19,14 +19,12 @@ from ...errors import (
     RateLimitError,
     TransportError,
 )
+from ...timeout import REFUSING_STATUSES
 from ..replies import retry_after
 
 INVALID = "invalid_request_error"
 UPSTREAM = "upstream_error"
 NEVER_RETRY = ("x-should-retry", "false")  # OpenAI's clients obey it: the provider's own retries are used up
-
-# What a client's request can be at fault for, so that the service's own status means the same here.
-_PASSED_ON = frozenset({400, 413, 415, 422})
 
 
 @dataclass
@@ -82,7 +80,7 @@ def api_error(error: Exception) -> ApiError:
         return ApiError(502, message, UPSTREAM, "upstream_authentication", headers=[NEVER_RETRY])
     if isinstance(error, TransportError):
         return ApiError(502, message, UPSTREAM, "connection", headers=[NEVER_RETRY])
-    if isinstance(error, ProviderError) and error.status in _PASSED_ON:
+    if isinstance(error, ProviderError) and error.status in REFUSING_STATUSES:  # which means the same here
         return ApiError(error.status, message)
     if isinstance(error, G4FLiteError):
         return ApiError(502, message, UPSTREAM, headers=[NEVER_RETRY])

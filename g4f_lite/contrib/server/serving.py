@@ -32,6 +32,8 @@ class Server:
     def __init__(self, app: App, host: str, port: int, threads: int) -> None:
         try:
             from waitress.server import create_server
+
+            from .slow_requests import Channel
         except ModuleNotFoundError as error:
             raise MissingDependencyError('the server needs waitress: pip install "g4f-lite[server]"') from error
         self._app = app
@@ -50,6 +52,8 @@ class Server:
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
+        for listening in self._sockets.values():
+            listening.channel_class = Channel
         self._is_stopping = False
         self._is_over = threading.Event()
 

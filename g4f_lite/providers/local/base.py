@@ -10,6 +10,7 @@ import requests
 
 from ...answers.deltas import Delta
 from ...answers.images import ImageResponse
+from ...arguments import unknown_name
 from ...errors import G4FLiteError, ModelNotSupportedError, ProviderNotConfiguredError
 from ...http.body import Body
 from ...http.checks import check
@@ -29,6 +30,7 @@ from .keep_alive import seconds_of
 from .kinds import check_chats
 from .manners import is_limited, manner_of, well_asked
 from .options import check_options
+from .references import completion_names
 from .runner import Runner
 from .vision import check_images, without_projector
 
@@ -53,6 +55,10 @@ class EngineProvider(OpenAIProvider):
     def __repr__(self) -> str:  # without a URL: the engine chooses one when it starts
         return f"{self.name}({vars(self).get('model') or self.default_model!r})"
 
+    def identity(self) -> Any:
+        """Return what tells its answers from others: not the engine, which is another one in each process."""
+        return {name: fact for name, fact in super().identity().items() if name != "runner"}
+
     def start(self) -> None:
         """Start the engine now, and wait until it has loaded the model.
 
@@ -66,7 +72,18 @@ class EngineProvider(OpenAIProvider):
         with engine.in_use(self.runner.keep_alive):
             return
 
+    def check_known(self, name: str) -> None:
+        """Raise unless a name is that of its own model or of a known one: any other may be a file, or a download.
+
+        :raises ModelNotSupportedError: if it is not
+        """
+        known = completion_names(self.get_model())
+        if name not in known and name not in known.values():
+            raise ModelNotSupportedError(unknown_name("model", name[:200], self.models, "it"), provider=self.name)
+
     def check(self, prompt: Prompt) -> None:
+        if prompt.model is not None and not prompt.may_name_file:
+            self.check_known(prompt.model)
         super().check(prompt)
         model = self.get_model(prompt.model)
         if self.runner.projector(model) is None:

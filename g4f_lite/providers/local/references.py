@@ -107,6 +107,13 @@ def hub_name(name: str) -> str:
     return str(HubReference(repository, file, quantization, None if revision == "main" else revision))
 
 
+def completion_names(own: str) -> dict[str, str]:
+    """Return the names of the known models and of ``own``, by what a completion calls each: the name of its file."""
+    files = {known: weights.file_name for known, weights in WEIGHTS.items()}
+    files.setdefault(own, own)  # behind the others, so that of two files of one name its own is meant
+    return {Path(file).stem: known for known, file in files.items()}
+
+
 def name_of(name: str | None, own: str) -> str:
     """Return what ``Local`` calls a model: a known name, a reference, or the resolved path of a file.
 
@@ -115,9 +122,7 @@ def name_of(name: str | None, own: str) -> str:
     :param own: the model that is asked where none is named
     :raises ModelNotSupportedError: if it is neither, or the file cannot be used
     """
-    files = {known: weights.file_name for known, weights in WEIGHTS.items()}
-    files.setdefault(own, own)  # behind the others, so that of two files of one name its own is meant
-    name = hub_name({Path(file).stem: known for known, file in files.items()}.get(name or own, name or own))
+    name = hub_name(completion_names(own).get(name or own, name or own))
     if is_reference(name):
         parse(name)
         return name

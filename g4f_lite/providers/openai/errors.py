@@ -164,7 +164,13 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
     if "model_not_found" in label or (code == 404 and "model" in words):
         return ModelNotSupportedError(shorten(said, _MODEL_CHARACTERS) or text, status=code)
     kind: type[ProviderError] = ServiceError
-    if code in (401, 403) or "authentica" in label or "invalid_api_key" in label or "api key not valid" in said.lower():
+    is_moderated = code == 403 and "input was flagged" in words  # as OpenRouter says it
+    if (
+        (code in (401, 403) and not is_moderated)
+        or "authentica" in label
+        or "invalid_api_key" in label
+        or "api key not valid" in said.lower()
+    ):
         kind = AuthenticationError
     elif code == 402:
         kind = QuotaExceededError

@@ -210,6 +210,14 @@ def test_an_image_is_sent_and_one_is_made(page: Page, upstream: Emulator, tmp_pa
     page.until(lambda: int(drawn.get_property("naturalWidth")) > 0)
 
 
+def test_a_large_image_in_an_answer_is_shown_soon(page: Page, upstream: Emulator) -> None:
+    upstream.answer([f"![a cat](data:image/png;base64,{PIXEL}{'A' * 1_400_000})"])
+    page.ask("Draw a cat")
+    drawn = page.find(".assistant .body img")
+    page.until(lambda: drawn.get_property("naturalWidth") == 1)
+    assert drawn.get_attribute("alt") == "a cat"
+
+
 def test_an_error_is_shown_and_is_not_an_answer(page: Page, upstream: Emulator) -> None:
     upstream.fail("quota")
     page.send("Hello")

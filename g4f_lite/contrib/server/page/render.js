@@ -1,4 +1,5 @@
 // Answers as a page: streaming Markdown into elements, and nothing that the text could do by itself.
+import { Feed } from "./feed.js";
 import * as smd from "./smd.js";
 import { text } from "./words.js";
 
@@ -48,15 +49,15 @@ export class Markdown {
       end_token(data);
     };
     this.root = root;
-    this.parser = smd.parser(renderer);
+    this.feed = new Feed(renderer);
   }
 
   write(piece) {
-    smd.parser_write(this.parser, piece);
+    this.feed.write(piece);
   }
 
   end() {
-    smd.parser_end(this.parser);
+    this.feed.end();
     for (const block of this.root.querySelectorAll("pre")) {
       const code = block.textContent;
       const copy = button(text("copy"), () => copyText(code, copy));

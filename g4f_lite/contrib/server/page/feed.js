@@ -1,0 +1,47 @@
+// The way into the Markdown parser, which reads all that it has not decided about again with each character: text of
+// this kind must not grow.  An image that is written into an answer has a million of them in its target.
+import * as smd from "./smd.js";
+
+const PARTS = /[^]{1,1000}/gu; // of whole characters
+const MOST = 1000; // that may be undecided; what is longer is an image, a link, or nothing that anybody means
+
+/** A parser that takes time in proportion to the text. */
+export class Feed {
+  constructor(renderer) {
+    this.parser = smd.parser(renderer);
+    this.target = []; // of the image or link that has begun, once it is long
+  }
+
+  write(piece) {
+    for (const part of piece.match(PARTS) ?? []) this.#write(part);
+  }
+
+  end() {
+    smd.parser_end(this.parser);
+  }
+
+  #write(part) {
+    const { parser } = this;
+    if (this.#isInTarget()) {
+      const end = part.indexOf(")"); // as the parser finds it
+      this.target.push(end < 0 ? part : part.slice(0, end));
+      if (end < 0) return;
+      parser.pending += this.target.join("");
+      this.target = [];
+      part = part.slice(end);
+    }
+    smd.parser_write(parser, part);
+    parser.indent_len = Math.min(parser.indent_len, MOST);
+    // The end of the line decides about all others, but of an address in the text, which is not read again.
+    if (this.#isLong() && !this.#isInTarget() && parser.token !== smd.RAW_URL) smd.parser_write(parser, "\n");
+  }
+
+  #isLong() {
+    return this.parser.pending.length > MOST;
+  }
+
+  #isInTarget() {
+    const { token, pending } = this.parser;
+    return this.#isLong() && (token === smd.LINK || token === smd.IMAGE) && pending.startsWith("](");
+  }
+}

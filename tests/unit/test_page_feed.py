@@ -1,0 +1,115 @@
+"""How the page feeds its Markdown parser: each text as the parser reads it, in a time in proportion to its length.
+
+The scripts run in Node, which has no elements; so the parser's renderer here writes down what it is told.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NODE = shutil.which("node")
+PATIENCE = 120  # seconds
+CPU_SECONDS = 3.0  # for one text; without the feed, the shortest of the long ones takes 8
+LONG = 200_000
+SMILE = "\N{SLIGHTLY SMILING FACE}"
+MEGABYTE = 1_400_000  # characters of an image of this size
+IMAGE = f"![a cat](data:image/png;base64,{'iVBOR' * (MEGABYTE // 5)}) below"
+
+SCRIPT = """
+import { readFileSync } from "node:fs";
+import { Feed } from "./feed.js";
+import * as smd from "./smd.js";
+
+const told = [], open = [];
+const renderer = {
+  data: null,
+  add_token: (_, type) => told.push(open[open.push(["begin", type, []]) - 1]),
+  end_token: () => (told.push(["end"]), open.pop()),
+  add_text: (_, text) => (told.at(-1)[0] === "text" ? (told.at(-1)[1] += text) : told.push(["text", text])),
+  set_attr: (_, type, value) => open.at(-1)[2].push([type, value]),
+};
+const plain = () => {
+  const parser = smd.parser(renderer);
+  return { write: (piece) => smd.parser_write(parser, piece), end: () => smd.parser_end(parser) };
+};
+const results = JSON.parse(readFileSync(0, "utf8")).map(([how, text, step]) => {
+  told.length = open.length = 0;
+  const began = process.cpuUsage();
+  const feed = how === "plain" ? plain() : new Feed(renderer);
+  for (let at = 0; at < text.length; at += step) feed.write(text.slice(at, at + step));
+  feed.end();
+  const { user, system } = process.cpuUsage(began);
+  return { told: [...told], seconds: (user + system) / 1e6 };
+});
+console.log(JSON.stringify(results));
+"""
+
+TEXTS = [
+    "# A title\n\nSome *text*, `code`, a [link](https://a.test/b) and ![an image](data:image/png;base64,AAAA).\n",
+    f"```python\nprint('{SMILE}')\n```\n\n- one\n  1. two\n\n| a | b |\n|---|---|\n| c | d |\n\n---\n> quoted\n",
+    f"[long](https://a.test/{'b' * 5000}) and ![x](data:image/png;base64,{'A' * 3456}) ](no target) [open](https://",
+    f"https://a.test/{'b' * 5000} {'word ' * 1000}{SMILE * 1501}\n    {'code ' * 500}",
+    f"[a target that does not end](https://a.test/{'b' * 5000}",
+]
+HEAVY = {
+    "an image": IMAGE,
+    "a target without an end": "[x](https://a.test/" + "a" * MEGABYTE,
+    "the language of code": "```" + "a" * LONG,
+    "a rule": "-" * LONG,
+    "a number": "1" * LONG,
+    "back quotes": "`" * LONG,
+    "back quotes in code": "a `b" + "`" * LONG,
+    "blanks in code": "```\na\n" + " " * LONG,
+    "tabs in code": "```\na\n" + "\t" * LONG,
+    "a line break": "<br" + " " * LONG,
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the scripts to where Node takes them for modules."""
+    if NODE is None:
+        pytest.skip("Node is not on this machine")
+    folder = tmp_path_factory.mktemp("page")
+    for name in ("feed.js", "smd.js"):
+        (folder / name).write_bytes((files("g4f_lite.contrib.server") / "page" / name).read_bytes())
+    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    (folder / "script.js").write_text(SCRIPT, encoding="utf-8")
+    return folder
+
+
+def run(folder: Path, *cases: tuple[str, str, int]) -> list[dict[str, Any]]:
+    """Parse texts, each in pieces of some characters, and return what the renderer is told and the seconds."""
+    command = [str(NODE), "script.js"]
+    given = json.dumps(cases).encode()
+    done = subprocess.run(command, input=given, cwd=folder, capture_output=True, timeout=PATIENCE, check=True)
+    results: list[dict[str, Any]] = json.loads(done.stdout)
+    return results
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_read_as_the_parser_reads_it(folder: Path, text: str) -> None:
+    plain, *fed = run(folder, ("plain", text, len(text)), *(("fed", text, step) for step in (len(text), 999, 2)))
+    assert len(plain["told"]) > 2
+    assert [each["told"] for each in fed] == [plain["told"]] * 3
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_a_long_text_takes_time_in_proportion(folder: Path, kind: str) -> None:
+    for result in run(folder, *(("fed", HEAVY[kind], step) for step in (MEGABYTE * 2, 50))):
+        assert result["seconds"] < CPU_SECONDS
+
+
+def test_the_whole_image_arrives(folder: Path) -> None:
+    target = IMAGE.partition("(")[2].partition(")")[0]
+    for result in run(folder, ("fed", IMAGE, len(IMAGE)), ("fed", IMAGE, 4000)):
+        image = [told for told in result["told"] if told[0] == "begin" and told[2]]
+        assert [value for *_, attributes in image for _, value in attributes] == [target]
+        assert result["told"][-1] == ["text", " below"]
