@@ -58,9 +58,8 @@ _ENVIRONMENTS = frozenset(
     pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array subarray CD math displaymath
     """.split()  # noqa: SIM905
 )
-# What is no part of a formula: ^^5c, which TeX reads as a backslash; entities; a comment; and attributes in braces, of
-# Markdown that knows no formulas.
-_ACTIVE = r"(?i)\^\^|&[#\w]+;|(?<!\\)%|\b(?:on\w+|style|\w*(?:href|src|action|data|content)\w*)\s*="
+# What is no part of a formula: a comment, and attributes in braces, of Markdown that knows no formulas.
+_ACTIVE = r"(?i)%|\b(?:on\w+|style|\w*(?:href|src|action|data|content)\w*)="
 
 
 def is_formula(text: str) -> bool:
@@ -68,6 +67,9 @@ def is_formula(text: str) -> bool:
 
     :param text: the formula, as TeX
     """
+    if re.search(r"\^\^|&[#\w]+;", text):  # ^^5c is a backslash to TeX, and an entity anything to others
+        return False
+    text = re.sub(r"\\[^A-Za-z@]", " ", text)  # such as the end of a row, behind which a letter may stand
     environments = re.findall(r"\\(?:begin|end)\s*(?:\{([A-Za-z]+)\*?\})?", text)
     return (
         _COMMANDS.issuperset(re.findall(r"\\([A-Za-z@]+)", text))
