@@ -16,6 +16,7 @@ NO_PROMPT = "prompt must be a string or a list of messages, not None"
 PYTHON_ENDS = "Python is ending, and no call can be made any more"
 ASK_IS_WHOLE = "ask returns the whole answer: for its pieces as they arrive write stream(…), without stream="
 
+MAX_STOPS, MAX_STOP_LENGTH = 64, 256  # OpenAI takes 4, other services up to 16
 _USE_HEADERS = "pass headers= to the provider, as in OpenAICompatible(base_url, headers={…})"
 _USE_SESSION = "pass session= to the provider: a requests.Session with params, adapters or hooks of your own"
 _NO_LOGPROBS = "it reports no log probabilities"
@@ -266,6 +267,23 @@ def check_whole_number(value: Any, name: str, *, least: int = 1, most: int | Non
     if most is not None and value > most:
         raise ValueError(f"{name} must be at most {most}, not {value}")
     return value
+
+
+def check_stop(stop: Any) -> list[str]:
+    """Return the stop sequences of a call that is not left to a service to check.
+
+    :param stop: a string, or a list of strings
+    :raises TypeError: if it is something else
+    :raises ValueError: if one is empty, or they are more or longer than a search at each piece of an answer can bear
+    """
+    stops = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stops, (list, tuple)) or not all(isinstance(each, str) for each in stops):
+        raise TypeError("stop must be a string or a list of strings")
+    if not all(stops):
+        raise ValueError("stop contains an empty string")
+    if len(stops) > MAX_STOPS or any(len(each) > MAX_STOP_LENGTH for each in stops):
+        raise ValueError(f"stop may be at most {MAX_STOPS} sequences of at most {MAX_STOP_LENGTH} characters each")
+    return list(stops)
 
 
 def service_of(name: str) -> str | None:

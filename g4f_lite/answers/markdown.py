@@ -11,20 +11,30 @@ import re
 from collections.abc import Iterator
 
 from ..errors import sanitize
+from .formulas import is_formula
 
 # Patterns are compiled by re at their first use: a notebook needs them, an import does not.
 _TAG = r"<(?=[A-Za-z/!?])"
 _SAFE_LINK = r"(?i:https?://|mailto:|\#)"
 _IMAGE = "(?:png|jpeg|gif|webp|bmp)"  # without SVG, which may contain scripts
 _ACTIVE = rf"{_TAG}|!(?=\[)|\](?=\s*[(:])"  # the beginning of a tag, an image, or the target of a link
+_COMMAND = r"(?<!\\)\\+(?=[A-Za-z@])"  # of TeX, which an export runs
+_NO_CODE = rf"{_ACTIVE}|[{{^~]|{_COMMAND}"  # what must not be left where a renderer may see no code
 _OUTSIDE_FENCES = rf"""(?x)
     (?P<code>   (?<!`) (?P<ticks>`{{1,2}}) (?!`) (?P<inner>[^`\n]+) (?P=ticks) (?!`) )
   | (?P<inline> (?<!\\) \\\( (?P<term> (?: [^\\$\n] | \\[^()\n] )+? ) \\\) )
   | (?P<block>  (?<!\\) \\\[ (?! [\w\s,;.-]* \\\] )
                 (?P<formula> (?: [^\\$\n] | \\[^][\n] | \\?\n (?![ \t]*\n) )+? ) \\\] )
+  | (?P<display> \$\$ (?: [^$\n] | \n (?![ \t]*\n) )+? \$\$ )
+  | (?P<lines>  (?<!\\) \\begin\{{ (?P<kind>[a-z]+\*?) \}}
+                (?: [^$\n\\] | \\ (?!begin\{{ (?P=kind) \}}) | \n (?![ \t]*\n) ){{1,2000}}? \\end\{{ (?P=kind) \}} )
   | (?P<math>   \$ (?!\s) [^$\n]+ (?<!\s) \$ (?!\d) )
   | (?P<price>  (?<![$\\]) \\?\$ (?=\d) )
   | (?P<data>   !\[ (?P<alt>(?:[^\[\]\\\n]|\\.)*) \] \( (?P<url>data:image/{_IMAGE};base64,[A-Za-z0-9+/=]+) \) )
+  | (?P<struck> (?<!~) ~~ (?P<words>[^~\n]+) ~~ (?!~) )
+  | (?P<small>  [\^~] )
+  | (?P<brace>  (?:(?<!\\)\\+)? \{{ )
+  | (?P<tex>    {_COMMAND} )
   | (?P<tag>    {_TAG} )
   | (?P<image>  (?<!!) !+ (?=\[) )
   | (?P<link>   \] \s* \( (?!{_SAFE_LINK}) )
@@ -115,8 +125,12 @@ def _up_to_the_end(opening: re.Match[str], lines: Iterator[str]) -> Iterator[str
 
 def _safe(text: str, keeps_long_math: bool) -> str:
     has_pair = text.count("$") > 1
-    text = re.sub(_OUTSIDE_FENCES, lambda found: _replaced(found, has_pair), text)
+    text = _safe_words(text, has_pair)
     return text if keeps_long_math else re.sub(_LONG_MATH, lambda found: _as_entities(found.group()), text)
+
+
+def _safe_words(text: str, has_pair: bool) -> str:
+    return re.sub(_OUTSIDE_FENCES, lambda found: _replaced(found, has_pair), text)
 
 
 def _replaced(found: re.Match[str], has_pair: bool) -> str:
@@ -126,15 +140,27 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
     """
     kind, given = found.lastgroup, found.group()
     if kind == "code":  # where it begins and ends depends on what is before it, so that it is safe without being code
-        return f"<code>{_as_entities(found['inner'].strip())}</code>" if re.search(_ACTIVE, given) else given
+        return f"<code>{_as_entities(found['inner'].strip())}</code>" if re.search(_NO_CODE, given) else given
     if kind == "math":
-        return _in_math(given)
+        return _in_math(given[1:-1], "$")
+    if kind == "display":
+        return _in_math(given[2:-2], "$$")
+    if kind == "lines":
+        return _in_math(given, "")
     if kind == "inline":  # Markdown takes the backslashes of TeX's own delimiters for its own
-        return f"${_in_math(found['term'].strip())}$"
+        return _in_math(found["term"].strip(), "$")
     if kind == "block":
-        return f"$${_in_math(found['formula'])}$$"
+        return _in_math(found["formula"], "$$")
     if kind == "price":
         return _DOLLAR if has_pair else given
+    if kind == "struck":
+        return f"~~{_safe_words(found['words'], has_pair)}~~"
+    if kind == "small":  # pandoc reads what is lowered or raised once more, with its entities as what they stand for
+        return _as_entities(given)
+    if kind == "brace":  # of attributes, which some renderers know and others show
+        return "&#92;" * ((len(given) - 1) // 2) + "&#123;"
+    if kind == "tex":
+        return "&#92;" * len(given)
     if kind == "tag":
         return "&lt;"
     if kind == "image":
@@ -144,8 +170,12 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
     return given[:-1] + _as_entities(given[-1])
 
 
-def _in_math(formula: str) -> str:
-    return re.sub(_ACTIVE, lambda active: _IN_MATH[active.group()], formula)
+def _in_math(formula: str, mark: str) -> str:
+    """Return a formula between two marks, or its text where it has more in it than what is drawn."""
+    if not is_formula(formula):
+        dollars = _DOLLAR * len(mark)
+        return f"{dollars}{_as_entities(formula)}{dollars}"
+    return f"{mark}{re.sub(_ACTIVE, lambda active: _IN_MATH[active.group()], formula)}{mark}"
 
 
 def _as_entities(text: str) -> str:

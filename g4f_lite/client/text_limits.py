@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish
 from ..answers.images import ImageResponse
-from ..arguments import check_whole_number
+from ..arguments import check_stop, check_whole_number
 
 # One ideograph, kana or emoji; up to six letters or digits; one other character.  Preceding white space is included.
 _TOKEN = re.compile(r"\s*(?:[\u2e80-\u2fff\u3001-\U0010ffff]|[^\W\u2e80-\U0010ffff]{1,6}|[^\w\s])")
@@ -25,11 +25,13 @@ class TextLimits:
     :param max_tokens: the maximum number of tokens
     :ivar reason: ``"stop"`` or ``"length"`` once the text was cut, else None
     :raises TypeError: if an argument has the wrong type
-    :raises ValueError: if a stop sequence is empty, or ``max_tokens`` is less than 1
+    :raises ValueError: if a stop sequence is empty, or they are too many or too long, or ``max_tokens`` is less than 1
     """
 
     def __init__(self, *, stop: str | Sequence[str] | None = None, max_tokens: int | None = None) -> None:
-        self._stops = _checked_stops(stop)
+        self._stops = [] if stop is None else check_stop(stop)
+        self._beginnings = {each[:length] for each in self._stops for length in range(1, len(each))}
+        self._longest = max(map(len, self._beginnings), default=0)
         self._max_tokens = None if max_tokens is None else check_whole_number(max_tokens, "max_tokens")
         self._held = ""  # not passed on yet: it may be the beginning of a stop sequence
         self._last_token = ""  # passed on already: the last token, which may continue
@@ -65,7 +67,8 @@ class TextLimits:
             ready = self.flush()
             self.reason = self.reason or "stop"
             return ready
-        hold = max((_overlap(text, stop) for stop in self._stops), default=0)
+        lengths = range(min(len(text), self._longest), 0, -1)
+        hold = next((length for length in lengths if text[-length:] in self._beginnings), 0)
         self._held = text[len(text) - hold :]
         return self._within_tokens(text[: len(text) - hold])
 
@@ -105,21 +108,3 @@ class TextLimits:
 def approximate_tokens(text: str) -> int:
     """Count the tokens of a text as :class:`TextLimits` does."""
     return sum(1 for _ in _TOKEN.finditer(text.rstrip()))  # behind the last token each blank would be tried
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Return the length of the longest suffix of ``text`` that ``stop`` starts with."""
-    for length in range(min(len(text), len(stop) - 1), 0, -1):
-        if text.endswith(stop[:length]):
-            return length
-    return 0
-
-
-def _checked_stops(stop: str | Sequence[str] | None) -> list[str]:
-    stops = [stop] if isinstance(stop, str) else list(stop or [])
-    for each in stops:
-        if not isinstance(each, str):
-            raise TypeError(f"stop must be a string or a list of strings, not a list of {type(each).__name__}")
-        if not each:
-            raise ValueError("stop contains an empty string")
-    return stops

@@ -23,7 +23,9 @@ def disconnect_check(environ: Mapping[str, Any]) -> Callable[[], bool]:
     :param environ: the WSGI environment of the request
     """
     if check := environ.get("waitress.client_disconnected"):
-        return lambda: bool(check())
+        # Waitress notices when it reads, which it does not while another request of the same connection waits.
+        connection = getattr(getattr(check, "__self__", None), "socket", None)
+        return lambda: bool(check()) or (connection is not None and _is_closed(connection))
     for name in _SOCKETS:
         if (connection := environ.get(name)) is not None:
             return lambda: _is_closed(connection)

@@ -39,7 +39,10 @@ def read_request(wire: Wire, *, reused: bool) -> ReceivedRequest | None:
         # An HTTP/1.0 client knows neither chunks nor keep-alive.
         del headers["Connection"]
         headers["Connection"] = "close"
-    url = urlsplit(target)
+    try:
+        url = urlsplit(target)
+    except ValueError as error:
+        raise BadRequest(400, "the target of the request is not a URL") from error
     query: dict[str, str] = {}
     for name, value in parse_qsl(url.query, keep_blank_values=True):
         query.setdefault(name, value)

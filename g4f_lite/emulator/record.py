@@ -43,8 +43,14 @@ class ReceivedRequest:
     """Whether the answer was sent to its proper end."""
 
     def json(self) -> Any:
-        """Decode the body as JSON."""
-        return json.loads(self.body)
+        """Decode the body as JSON.
+
+        :raises ValueError: if it is none, or nested too deeply
+        """
+        try:
+            return json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("the JSON is nested too deeply") from error
 
     @property
     def cookies(self) -> dict[str, str]:

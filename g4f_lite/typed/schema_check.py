@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import MissingDependencyError
 
 try:
+    import attrs
     import jsonschema
     import referencing.exceptions
     import referencing.jsonschema
@@ -26,22 +27,31 @@ class SchemaCheck:
 
     :param schema: the JSON schema
     :ivar keywords: what its dialect calls the parts of a schema that limit a value
-    :raises ValueError: if it is invalid
+    :raises ValueError: if it is invalid, or too large to be checked
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
         kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        try:
-            kind.check_schema(schema)
-        except jsonschema.SchemaError as error:
-            raise ValueError(f"the JSON schema is invalid: {error.message:.200} - at `{error.json_path}`") from error
         functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
         self.keywords = functions.keys()
-        # Without its dialect, for which jsonschema would take a class of its own where a reference leads back to it.
-        self._schema = {name: part for name, part in schema.items() if name != "$schema"}
-        bounded = jsonschema.validators.extend(kind, {name: self._bounded(each) for name, each in functions.items()})
-        self._validator = bounded(self._schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+        self._schema = schema
         self._limit = threading.local()  # several threads may check with it
+        bounded = jsonschema.validators.extend(kind, {name: self._bounded(each) for name, each in functions.items()})
+        # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
+        bounded.evolve = attrs.evolve
+        self._check_schema(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER))
+        self._validator = bounded(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+
+    def _check_schema(self, validator: Any) -> None:
+        """Raise ValueError if the schema is invalid, or if that takes too long to tell."""
+        try:
+            wrong = self._first_error(validator, self._schema)
+        except TimeoutError as error:
+            raise ValueError(f"the JSON schema is too large to be checked: {error}") from error
+        except RecursionError as error:
+            raise ValueError("the JSON schema is nested too deeply to be checked") from error
+        if wrong is not None:
+            raise ValueError(f"the JSON schema is invalid: {wrong.message:.200} - at `{wrong.json_path}`") from wrong
 
     def missing_references(self) -> list[str]:
         """List the references that lead nowhere; none where an ``$id`` says what they are relative to."""
@@ -64,8 +74,11 @@ class SchemaCheck:
 
         :raises TimeoutError: if that takes too long
         """
+        return self._first_error(self._validator, value)
+
+    def _first_error(self, validator: Any, value: Any) -> Any:
         self._limit.ends_at = time.thread_time() + MAX_SECONDS
-        return next(self._validator.iter_errors(value), None)
+        return next(validator.iter_errors(value), None)
 
     def _bounded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def keyword(*args: Any) -> Any:

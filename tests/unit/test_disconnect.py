@@ -119,5 +119,23 @@ def test_waitress_knows_it_itself() -> None:
     assert not disconnect_check({"waitress.client_disconnected": lambda: False})()
 
 
+class Channel:
+    """A connection as waitress keeps it, which does not read now."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+
+    def check_client_disconnected(self) -> bool:
+        return False
+
+
+def test_waitress_does_not_know_it_while_it_does_not_read(connect: Connect) -> None:
+    server, browser = connect("tcp")
+    is_gone = disconnect_check({"waitress.client_disconnected": Channel(server).check_client_disconnected})
+    assert not is_gone()
+    browser.close()
+    assert is_gone()
+
+
 def test_a_server_that_shows_nothing() -> None:
     assert not disconnect_check({"wsgi.version": (1, 0)})()

@@ -110,8 +110,19 @@ def test_how_the_text_is_cut_makes_no_difference(text, places, stop, tokens):
         ({"max_tokens": 1.5}, TypeError),
         ({"stop": ""}, ValueError),
         ({"stop": [1]}, TypeError),
+        ({"stop": 5}, TypeError),
+        ({"stop": {"a": 1}}, TypeError),
+        ({"stop": ["a"] * 65}, ValueError),
+        ({"stop": ["a", "b" * 257]}, ValueError),
     ],
 )
 def test_limits_that_make_no_sense_are_refused(limits, error):
     with pytest.raises(error):
         TextLimits(**limits)
+
+
+def test_as_many_and_as_long_stop_sequences_as_are_allowed():
+    stops = [f"{number:02}" + "a" * 253 + "b" for number in range(64)]
+    text = "a" * 1000 + stops[-1][:-1] * 2
+    assert cut(list(text), stop=stops) == (text, None)
+    assert cut([*text, "b", "c"], stop=stops) == (text[:-255], "stop")

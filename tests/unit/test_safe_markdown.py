@@ -72,11 +72,54 @@ class Page(html.parser.HTMLParser):
         ("\\[\\int_0^1 x dx\\]", "$$\\int_0^1 x dx$$"),
         ("\\[\na &= b \\\\[2pt]\nf[x](y)\n\\]", "$$\na &= b \\\\[2pt]\nf[x]{}(y)\n$$"),
         ("`\\(x\\)` \\(x", "`\\(x\\)` \\(x"),
-        ("\\(a $ b\\) \\[1\\] \\[a\n\n^b\\]", "\\(a $ b\\) \\[1\\] \\[a\n\n^b\\]"),
+        ("\\(a $ b\\) \\[1\\] \\[a\n\n^b\\]", "\\(a $ b\\) \\[1\\] \\[a\n\n&#94;b\\]"),
         ("$f[x](y)$", "$f[x]{}(y)$"),
     ],
 )
 def test_what_is_shown(given: str, shown: str) -> None:
+    assert safe_markdown(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ('[x]{onclick="alert(1)"}', '[x]&#123;onclick="alert(1)"}'),
+        (f"![x]({IMAGE}){{onerror=a}}", f"![x]({IMAGE})&#123;onerror=a}}"),
+        ("# T {onclick=a}\n\n::: {style=a}\n{: a=b}", "# T &#123;onclick=a}\n\n::: &#123;style=a}\n&#123;: a=b}"),
+        ("\\{a\\} \\\\{b}", "&#123;a\\} &#92;&#123;b}"),
+        (
+            "`{a}` \\`[x]{onclick=a}\\`",
+            "<code>&#123;a&#125;</code> \\<code>&#91;x&#93;&#123;onclick&#61;a&#125;&#92;</code>",
+        ),
+        (
+            "H~2~O, x^2^, ~/a, ~~a {b}~~ ~~~a~~~",
+            "H&#126;2&#126;O, x&#94;2&#94;, &#126;/a, ~~a &#123;b}~~ &#126;&#126;&#126;a&#126;&#126;&#126;",
+        ),
+        ("^&lt;b&gt;^ `^&lt;b&gt;^`", "&#94;&lt;b&gt;&#94; <code>&#94;&#38;lt&#59;b&#38;gt&#59;&#94;</code>"),
+        ("$\\&lt;$", f"{DOLLAR}&#92;&#38;lt&#59;{DOLLAR}"),
+        ("$^&lt;b&gt;^$", f"{DOLLAR}&#94;&#38;lt&#59;b&#38;gt&#59;&#94;{DOLLAR}"),
+        ("Sure: \\input{/etc/passwd}", "Sure: &#92;input&#123;/etc/passwd}"),
+        ("\\immediate\\openout\\f=a", "&#92;immediate&#92;openout&#92;f=a"),
+        ("C:\\temp `\\d`, 1\\. a\\_b", "C:&#92;temp <code>&#92;d</code>, 1\\. a\\_b"),
+        ("$x_{i}^{2}$ and $$\\frac{a}{b}$$", "$x_{i}^{2}$ and $$\\frac{a}{b}$$"),
+        ("$$\n\\sum_{i=1}^{n} 50\\%\n$$", "$$\n\\sum_{i=1}^{n} 50\\%\n$$"),
+        ("\\begin{align*}\na &= {b} \\\\\n\\end{align*}", "\\begin{align*}\na &= {b} \\\\\n\\end{align*}"),
+        ("$$\\begin{pmatrix}a\\\\b\\end{pmatrix}$$", "$$\\begin{pmatrix}a\\\\b\\end{pmatrix}$$"),
+        ("$a\\\\\\input b$", f"{DOLLAR}a&#92;&#92;&#92;input b{DOLLAR}"),
+        ("$\\^^69nput a$", f"{DOLLAR}&#92;&#94;&#94;69nput a{DOLLAR}"),
+        ("$\\input{a}$", f"{DOLLAR}&#92;input&#123;a&#125;{DOLLAR}"),
+        ("\\(\\href{a}{b}\\)", f"{DOLLAR}&#92;href&#123;a&#125;&#123;b&#125;{DOLLAR}"),
+        ("$$\n^^5cinput a\n$$", f"{DOLLAR * 2}\n&#94;&#94;5cinput a\n{DOLLAR * 2}"),
+        ("$a%b$", f"{DOLLAR}a&#37;b{DOLLAR}"),
+        ("\\$[x]{onclick=a} y$", f"\\{DOLLAR}&#91;x&#93;&#123;onclick&#61;a&#125; y{DOLLAR}"),
+        (
+            "\\begin{filecontents}\na\n\\end{filecontents}",
+            "&#92;begin&#123;filecontents&#125;\na\n&#92;end&#123;filecontents&#125;",
+        ),
+    ],
+)
+def test_braces_and_commands_do_nothing_where_a_renderer_knows_them(given: str, shown: str) -> None:
+    """Such as pandoc, which reads attributes in braces, and TeX outside of formulas."""
     assert safe_markdown(given) == shown
 
 
@@ -117,7 +160,12 @@ def test_a_diagram_is_shown_as_text(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("opens", "neutral"),
-    [("$$", "&#36;&#36;"), ("\\begin{a}", "&#92;begin{a}"), ("\\\\[", "&#92;\\["), ("\\\\\\[", "&#92;&#92;\\[")],
+    [
+        ("$$", "&#36;&#36;"),
+        ("$\\begin{align}$", "$&#92;begin{align}$"),
+        ("\\\\[", "&#92;\\["),
+        ("\\\\\\[", "&#92;&#92;\\["),
+    ],
 )
 def test_no_formula_swallows_a_fence_with_tags(opens: str, neutral: str) -> None:
     assert safe_markdown(f"{opens}\n```\n<b>\n```").startswith(f"{neutral}\n\n```")
@@ -168,6 +216,8 @@ TOKENS = [
         "](javascript:alert(1))",
         "[x](java&#115;cript:x)",
         "[x][1]",
+        "{onclick=x}",
+        "~",
         "\n[1]: javascript:alert(1)\n",
         "\n[1]:\n javascript:x\n",
     ),
@@ -261,6 +311,16 @@ def test_an_answer_is_shown_so() -> None:
         "] (",
         "]:",
         "<a",
+        "{",
+        "~~",
+        "~~a",
+        "^",
+        "\\{",
+        "\\a",
+        "$$a",
+        "$$" + "a\n" * 20_000,
+        "\\begin{a}",
+        "\\begin{a}" + "a\n" * 20_000,
         "```\n",
         "````\n```\n",
         f"![a]({IMAGE[:22]}",

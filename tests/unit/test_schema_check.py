@@ -66,7 +66,7 @@ def test_a_check_that_takes_too_long_ends(schema: dict[str, Any], monkeypatch: p
 
 
 def test_a_dialect_that_a_reference_leads_back_to_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    branch = {"type": "object", "properties": {"a": {"$ref": "#"}}}
+    branch = {**DIALECT, "type": "object", "properties": {"a": {"$ref": "#"}}}
     schema = {**DIALECT, "anyOf": [{**branch, "required": ["b"]}, {**branch, "required": ["c"]}]}
     monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
     with pytest.raises(TimeoutError):
@@ -78,3 +78,39 @@ def test_an_answer_that_takes_too_long_to_check_is_an_error(monkeypatch: pytest.
     json_format = JsonFormat({"type": "json_schema", "json_schema": {"name": "x", "schema": CHOICES}})
     with pytest.raises(ResponseFormatError, match="the schema in response_format cannot be checked: that takes more"):
         json_format.check(json.dumps(nested(40)))
+
+
+DRAFT_4 = {"$schema": "http://json-schema.org/draft-04/schema#"}
+DEEP: dict[str, Any] = {}
+for _ in range(500):
+    DEEP = {"properties": {"a": DEEP}}
+
+
+def test_the_objects_of_a_schema_are_not_all_compared_with_each_other() -> None:
+    began = time.thread_time()
+    SchemaCheck({**DRAFT_4, "enum": [{"a": number} for number in range(5_000)]})
+    assert time.thread_time() - began < 5  # hundredths of one; all pairs would take 20
+
+
+@pytest.mark.parametrize("dialect", [{}, DIALECT, DRAFT_4])
+def test_a_schema_that_takes_too_long_to_check_is_refused(
+    dialect: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = {**dialect, "properties": {str(number): {} for number in range(10_000)}}
+    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    with pytest.raises(ValueError, match=r"too large to be checked: that takes more than 0\.05 s of computing"):
+        SchemaCheck(schema)
+
+
+def test_a_schema_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        SchemaCheck(DEEP)
+
+
+@pytest.mark.parametrize("draft", ["draft-04", "draft-06", "draft-07", "draft/2019-09", "draft/2020-12"])
+def test_an_invalid_schema_of_each_dialect(draft: str) -> None:
+    for scheme, end in (("http", "#"), ("https", "")):
+        dialect = {"$schema": f"{scheme}://json-schema.org/{draft}/schema{end}"}
+        assert SchemaCheck({**dialect, "items": {"type": "integer"}}).first_error([1, "a"]).json_path == "$[1]"
+        with pytest.raises(ValueError, match="the JSON schema is invalid"):
+            SchemaCheck({**dialect, "items": {"type": "int"}})

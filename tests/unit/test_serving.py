@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 import requests
@@ -20,7 +22,7 @@ from g4f_lite import (
     ServiceError,
     TransportError,
 )
-from g4f_lite.contrib.server import create_app
+from g4f_lite.contrib.server import create_app, serving
 from g4f_lite.contrib.server.failures import api_error
 from g4f_lite.contrib.server.serving import Server
 from g4f_lite.testing import Scripted
@@ -91,3 +93,16 @@ def test_more_open_files_than_select_can_watch() -> None:
         assert requests.get(f"{server.url}/health", timeout=10).json() == {"status": "ok"}
     finally:
         server._server.close()
+
+
+def test_connections_that_never_send_a_whole_request_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "IDLE_CONNECTIONS", 8)
+    server = Server(create_app(Scripted()), "127.0.0.1", 0, 1)
+    threading.Thread(target=server._server.run, daemon=True).start()
+    address = "127.0.0.1", server._server.effective_port
+    with ExitStack() as stack:
+        stack.callback(server._server.close)
+        for _ in range(12):
+            connection = stack.enter_context(socket.create_connection(address))
+            connection.sendall(b"GET /health HTTP/1.1\r\nX: ")
+        assert requests.get(f"{server.url}/health", timeout=20).json() == {"status": "ok"}

@@ -21,6 +21,7 @@ from g4f_lite import (
     ResponseFormatError,
     ResponseStatusError,
     RetryPolicy,
+    ServiceError,
 )
 from g4f_lite.client.embeddings import EmbeddingsResponse
 from g4f_lite.emulator import Emulator
@@ -135,6 +136,10 @@ def test_the_model_and_the_usage_where_the_server_says_nothing(provide: Provide)
         {"data": []},
         {"data": [{"embedding": [1]}, {"embedding": [2]}]},
         {"data": [{"embedding": ["x"]}]},
+        {"data": [{"embedding": ["0.1"]}]},
+        {"data": [{"embedding": [True, False]}]},
+        {"data": [{"embedding": [0.1, None]}]},
+        {"data": [{"embedding": {"12": 0.5, "40": 0.9}}]},
         {"data": [{"embedding": [1, 10**400]}]},
         {"data": [{"embedding": [1, float("inf")]}]},
         {"data": [{"embedding": "AADAfw=="}]},
@@ -157,6 +162,25 @@ def test_the_model_and_the_usage_where_the_server_says_nothing(provide: Provide)
 def test_what_is_no_embeddings(answer: Any, provide: Provide) -> None:
     with RawServer(every(whole(answer))) as server, pytest.raises(ResponseFormatError):
         Client(provide(server)).embeddings.create("hi")
+
+
+def test_embeddings_of_several_lengths_are_an_error(provide: Provide) -> None:
+    with (
+        RawServer(every(listed([1.0, 2.0, 3.0], [1.0]))) as server,
+        pytest.raises(ResponseFormatError, match="1 and of 3"),
+    ):
+        Client(provide(server)).embeddings.create(["a", "b"])
+
+
+@pytest.mark.parametrize("error", [{"message": "overloaded"}, "overloaded"])
+def test_an_error_beside_embeddings_is_raised(error: Any, provide: Provide) -> None:
+    with RawServer(every(listed([0.0, 0.0], error=error))) as server, pytest.raises(ServiceError, match="overloaded"):
+        Client(provide(server)).embeddings.create("hi", retry=None)
+
+
+def test_an_error_without_content_beside_embeddings_is_none(provide: Provide) -> None:
+    with RawServer(every(listed([1.0], error={"message": "", "code": 0}, errors=[]))) as server:
+        assert Client(provide(server)).embeddings.create("hi").data[0].embedding == [1.0]
 
 
 def test_errors_have_their_kind(provide: Provide) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from ...answers.deltas import Refusal, is_content
+from ...answers.deltas import is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from ..disconnect import disconnect_check
@@ -170,8 +170,7 @@ def _data(delta: Item | None) -> dict[str, Any] | None:
         return {"output": delta.value}
     if isinstance(delta, ImageResponse):
         return {"images": delta.urls, "alt": delta.alt}
-    text = delta.text if isinstance(delta, Refusal) else delta
-    return {"text": text} if isinstance(text, str) and text else None
+    return {"text": delta} if isinstance(delta, str) and delta else None
 
 
 def _last_event(end: End, number: int, reader: Reader) -> bytes:
@@ -179,8 +178,9 @@ def _last_event(end: End, number: int, reader: Reader) -> bytes:
         done = {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **end.output}
         return _event("done", done, number)
     begun = number > 1  # the visitor has a piece
-    log(reader.app, end.error, reader.asked, begun=begun)
     told = explain(end.error, reader.app, begun=begun)
+    if told.status != 404:
+        log(reader.app, end.error, reader.asked, begun=begun)
     wait = {} if told.retry_after is None else {"retry_after": int(retry_after(told.retry_after))}
     return _event("failed", {"status": told.status, "error": told.text, **wait}, number)
 

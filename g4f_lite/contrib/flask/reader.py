@@ -11,12 +11,14 @@ from typing import Any, Protocol
 from flask import Flask
 
 from ...answers.answer import Answer
-from ...answers.deltas import Delta, is_content
+from ...answers.deltas import Delta, Refusal, is_content
+from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
 from ...errors import ResponseFormatError
 from .failed_calls import asked_now, log_of_on_done
 
 OnDone = Callable[[Answer, "BaseException | None"], object]
+MANY, LONG = 1000, 4096  # pieces that wait for a slow browser; from then on, texts shorter than that are joined
 END_SECONDS = 5.0  # that a request waits for a thread whose answer was closed
 
 
@@ -51,6 +53,7 @@ class End:
 
 
 Item = Delta | Partial | End
+_SENT = (str, Refusal, ImageResponse)
 
 
 class Reader:
@@ -67,7 +70,7 @@ class Reader:
         self.app = app
         self.asked = asked_now()
         self._on_done = on_done
-        # Without a limit: a slow browser must not hold up the answer, which is read as far as it is kept.
+        # A slow browser must not hold up the answer, which is read, and waits here, as far as it is kept.
         self._arrived: deque[Item] = deque()
         self._has_more = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="g4f_lite answer", daemon=True)
@@ -92,8 +95,12 @@ class Reader:
 
     def _put(self, item: Item) -> None:
         with self._has_more:
+            last = self._arrived[-1] if self._arrived else None
             # A value holds all that came before it: kept for a slow browser, they would be many times the answer.
-            if isinstance(item, Partial) and self._arrived and isinstance(self._arrived[-1], Partial):
+            if isinstance(item, Partial) and isinstance(last, Partial):
+                self._arrived.pop()
+            elif len(self._arrived) > MANY and isinstance(item, str) and isinstance(last, str) and len(last) < LONG:
+                item = last + item  # the shortest pieces take a hundred times their text
                 self._arrived.pop()
             self._arrived.append(item)
             self._has_more.notify()
@@ -129,9 +136,12 @@ class Reader:
 
 def _items(stream: AnswerStream | TypedAnswer) -> Iterator[Item]:
     if isinstance(stream, AnswerStream):
+        has_begun = False
         for delta in stream.deltas():
-            if is_content(delta):  # the rest is not sent, and would wait for a slow browser in any number
-                yield delta
+            # The rest is not sent, and would wait for a slow browser in any number.
+            if is_content(delta) and (isinstance(delta, _SENT) or not has_begun):
+                has_begun = True
+                yield delta.text if isinstance(delta, Refusal) else delta
             stream.check_length()
         return
     for value in stream.partials():

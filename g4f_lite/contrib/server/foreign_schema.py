@@ -33,14 +33,12 @@ class _References:
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
-        if isinstance(schema, dict):  # as it is checked
-            self._schema = {name: part for name, part in schema.items() if name != "$schema"}
         self._counts: dict[str, int] = {}
 
     def count(self) -> int:
         """Count the references that are followed; a circle of them is followed once, as each round needs more text.
 
-        How often it is followed then is for the check to bound; of a part in a dialect of its own, that cannot.
+        How often it is followed then is for the check to bound.
         """
         return self._within(self._schema)
 
@@ -49,7 +47,7 @@ class _References:
             return sum(map(self._within, part))
         if not isinstance(part, dict):
             return 0
-        if any(name in part for name in _ELSEWHERE) or isinstance(part.get("$schema"), str):
+        if any(name in part for name in _ELSEWHERE):
             return _MOST_REFERENCES + 1
         reference = part.get("$ref")
         return sum(map(self._within, part.values())) + (self._behind(reference) if isinstance(reference, str) else 0)

@@ -46,6 +46,8 @@ class Request:
         data = self._body()
         if data.count(b"[") + data.count(b"{") > MAX_JSON_PARTS:  # all other requests would wait for them
             raise ApiError(413, f"the body has more than {MAX_JSON_PARTS:,} objects and lists")
+        if data.count(b",") > MAX_JSON_PARTS:  # each number or short string takes many times its bytes
+            raise ApiError(413, f"the body has more than {MAX_JSON_PARTS:,} commas, between values or in text")
         try:
             value = json.loads(data)
         except (ValueError, RecursionError) as error:

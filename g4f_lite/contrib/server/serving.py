@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -32,8 +34,6 @@ class Server:
     def __init__(self, app: App, host: str, port: int, threads: int) -> None:
         try:
             from waitress.server import create_server
-
-            from .slow_requests import Channel
         except ModuleNotFoundError as error:
             raise MissingDependencyError('the server needs waitress: pip install "g4f-lite[server]"') from error
         self._app = app
@@ -49,11 +49,13 @@ class Server:
             max_request_body_size=MAX_BODY,
             connection_limit=threads + IDLE_CONNECTIONS,
             channel_timeout=IDLE_SECONDS,
+            cleanup_interval=1,
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
-        for listening in self._sockets.values():
-            listening.channel_class = Channel
+        self._most_waiting = threads + IDLE_CONNECTIONS // 2
+        for listener in filter(_is_listener, list(self._sockets.values())):  # a name may have several addresses
+            listener.maintenance = partial(self._make_room, listener.maintenance)
         self._is_stopping = False
         self._is_over = threading.Event()
 
@@ -93,6 +95,17 @@ class Server:
                 signal.signal(number, handler)
             self._server.close()
 
+    def _make_room(self, close_idle: Callable[[float], None], now: float) -> None:
+        """Close connections, as waitress calls it each second.
+
+        Each byte keeps one open, and all that there may be are soon open: the oldest without a request are closed.
+        """
+        close_idle(now)
+        clients = [each for each in self._sockets.values() if hasattr(each, "requests")]
+        waiting = sorted((each for each in clients if not _is_answering(each)), key=lambda each: each.creation_time)
+        for client in waiting[: max(0, len(clients) - self._most_waiting)]:
+            client.will_close = True
+
     def _drain(self, grace: float) -> None:
         ends = time.monotonic() + grace
         self._app.streams.drain(grace)
@@ -103,6 +116,10 @@ class Server:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         else:
             signal.raise_signal(signal.SIGTERM)
+
+
+def _is_listener(socket: Any) -> bool:
+    return hasattr(socket, "maintenance")
 
 
 def _is_answering(socket: Any) -> bool:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...arguments import check_stop
 from .keep_alive import seconds_of
+from .ways import ways_of_grammar, ways_of_pattern, ways_of_schema
 
 MAX_CHARACTERS = 64 * 1024  # of a grammar, and of a schema as JSON
 MAX_ALTERNATIVES = 500
@@ -23,7 +25,7 @@ _FRACTIONS = """dry_base dry_multiplier frequency_penalty min_p mirostat_eta mir
 repeat_penalty repetition_penalty temperature top_p typical_p""".split()  # noqa: SIM905
 _WHOLE = {"dry_allowed_length": 0, "dry_penalty_last_n": -1, "max_completion_tokens": 1, "max_tokens": 1}
 _WHOLE |= {"min_tokens": 0, "mirostat": 0, "n_predict": -1, "repeat_last_n": 0, "seed": -LARGEST, "top_k": 0}
-_GRAMMAR = re.compile(r'"(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|#[^\n]*|[()|]|\{[\d,\s]*\}')
+_GRAMMAR = re.compile(r'"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|#[^\n]*|[()|]|\{[\d,\s]*\}')
 _REPETITION = re.compile(r"\{[\d,\s]*\}")
 
 
@@ -56,14 +58,6 @@ def _whole_number(name: str, value: Any, least: int) -> None:
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
     if not least <= value <= LARGEST:
         raise ValueError(f"{name} must be a whole number from {least} to {LARGEST}, not {value}")
-
-
-def _check_stop(stop: Any) -> None:
-    stops = [stop] if isinstance(stop, str) else stop
-    if not isinstance(stops, list) or not all(isinstance(each, str) for each in stops):
-        raise TypeError("stop must be a string or a list of strings")
-    if "" in stops:
-        raise ValueError("a stop sequence is empty")
 
 
 def _check_logit_bias(bias: Any) -> None:
@@ -121,6 +115,7 @@ def _check_schema(schema: Any, what: str = "json_schema") -> None:
         raise _too_large(what, f"{MAX_DEPTH} levels")
     if alternatives > MAX_ALTERNATIVES:
         raise _too_large(what, f"{MAX_ALTERNATIVES} alternatives")
+    _check_ways(ways_of_schema(schema), what)
 
 
 def _inside(value: Any) -> list[Any]:
@@ -141,6 +136,7 @@ def _check_patterns(values: list[Any], what: str) -> None:
         pattern = value.get("pattern") if isinstance(value, dict) else None
         if isinstance(pattern, str):
             _check_repetitions(_REPETITION.findall(pattern), f"a pattern in {what}")
+            _check_ways(ways_of_pattern(pattern), f"a pattern in {what}")
 
 
 def _check_grammar(grammar: Any) -> None:
@@ -157,6 +153,12 @@ def _check_grammar(grammar: Any) -> None:
         if depth > MAX_DEPTH:
             raise _too_large("the grammar", f"{MAX_DEPTH} levels of parentheses")
     _check_repetitions([sign for sign in signs if sign[0] == "{"], "the grammar")
+    _check_ways(ways_of_grammar(grammar), "the grammar")
+
+
+def _check_ways(ways: int, what: str) -> None:
+    if ways > MAX_ALTERNATIVES:
+        raise _too_large(what, f"{MAX_ALTERNATIVES} alternatives at one place, with all that they refer to")
 
 
 def _check_repetitions(found: list[str], what: str) -> None:
@@ -174,7 +176,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "keep_alive": seconds_of,
     "logit_bias": _check_logit_bias,
     "response_format": _check_response_format,
-    "stop": _check_stop,
+    "stop": check_stop,
     "tool_choice": _check_tool_choice,
     "tools": _check_tools,
 }

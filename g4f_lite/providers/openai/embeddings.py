@@ -23,7 +23,7 @@ from ...messages import json_copy
 from ...timeout import CallRetry, Timeout, TimeoutLike, check_retry
 from ..call import fetch, run
 from ..sending import at_step
-from .errors import failure_in
+from .errors import failure_beside, failure_in
 from .extras import check_extras, secrets_of
 from .fields import count_in, text_in
 from .listing import ListingProvider
@@ -161,8 +161,10 @@ def read_vectors(answer: Any, count: int, response: Response | None = None, atte
     :param count: how many there must be
     :raises G4FLiteError: if it is an error, or not these embeddings
     """
-    if isinstance(answer, dict) and "data" not in answer and (failure := failure_in(answer, whole=True)) is not None:
-        raise failure
+    if isinstance(answer, dict):
+        failure = failure_beside(answer) if "data" in answer else failure_in(answer, whole=True)
+        if failure is not None:
+            raise failure
     try:
         vectors = [_vector(row["embedding"]) for row in _in_order(answer["data"])]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -171,6 +173,8 @@ def read_vectors(answer: Any, count: int, response: Response | None = None, atte
         raise ResponseFormatError("the service sent an embedding without numbers")
     if len(vectors) != count:
         raise ResponseFormatError(f"the service sent {len(vectors)} embeddings for {count} texts")
+    if len(lengths := set(map(len, vectors))) > 1:
+        raise ResponseFormatError(f"the service sent embeddings of {min(lengths)} and of {max(lengths)} numbers")
     return Vectors(vectors, text_in(answer, "model") or None, next(read_usage(answer), None), response, attempts)
 
 
@@ -204,8 +208,10 @@ def _vector(embedding: Any) -> list[float]:
         if sys.byteorder == "big":
             numbers.byteswap()
         vector = numbers.tolist()
-    else:
-        vector = [float(number) for number in embedding]
+    else:  # no dict of a sparse vector, whose keys are positions, and no numbers in quotes
+        if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
+            raise TypeError("an embedding is not a list of numbers")
+        vector = list(map(float, embedding))
     if not all(map(math.isfinite, vector)):
         raise ValueError("an embedding has a number that is not finite")
     return vector

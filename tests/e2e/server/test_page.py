@@ -46,6 +46,7 @@ class Page:
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
+        self.url: str = driver.current_url
 
     def find(self, selector: str) -> Any:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
@@ -194,6 +195,76 @@ def test_chats_are_kept_and_found(page: Page) -> None:
     page.until(lambda: page.texts("#talks .talk") == ["about apples"])
     page.find("#talks .talk").click()
     page.until(lambda: page.texts(".user .body") == ["about apples"])
+
+
+def delete_the_chat(page: Page) -> None:
+    page.find("#talks .talk + button").click()
+
+
+def delete_all(page: Page) -> None:
+    page.find("#open-settings").click()
+    page.find("#forget").click()
+    page.driver.switch_to.alert.accept()
+
+
+def delete_in_another_tab(page: Page) -> None:
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.driver.get(page.url)
+    page.until(lambda: page.all("#talks .talk"))
+    delete_the_chat(page)
+    page.until(lambda: page.texts("#talks .note") == ["No chats"])
+    page.driver.close()
+    page.driver.switch_to.window(first)
+    page.find("#send").click()
+
+
+@pytest.mark.parametrize("delete", [delete_the_chat, delete_all, delete_in_another_tab])
+def test_a_chat_deleted_while_its_answer_comes_is_gone(
+    page: Page, upstream: Emulator, delete: Callable[[Page], None]
+) -> None:
+    page.ask("private")
+    upstream.configure(pace=0.1)
+    upstream.answer(" ".join(map(str, range(600))))
+    page.send("private too")
+    page.until(lambda: "3" in page.texts(".assistant .body")[-1])
+    delete(page)
+    page.until(lambda: not page.is_busy())
+    page.driver.refresh()
+    page.until(lambda: page.texts("#talks li"))
+    assert page.texts("#talks li") == ["No chats"]
+
+
+def test_a_tab_that_is_closed_before_the_end_keeps_the_question_and_what_came(page: Page, upstream: Emulator) -> None:
+    upstream.configure(pace=0.1)
+    upstream.answer(" ".join(map(str, range(600))))
+    page.send("a long question")
+    page.until(lambda: page.texts("#talks .talk") == ["a long question"])
+    page.find("#talks .talk").click()  # which is open, and goes on
+    page.until(lambda: "30" in page.texts(".assistant .body")[-1])
+    page.driver.refresh()
+    page.until(lambda: page.all("#talks .talk"))
+    page.find("#talks .talk").click()
+    assert page.texts(".user .body") == ["a long question"]
+    [kept] = page.texts(".assistant .body")
+    assert kept.startswith("0 1 2 3")
+    assert page.texts(".assistant .note") == ["Stopped."]
+    upstream.configure(pace=0)
+    upstream.answer("the end")
+    page.press("Answer again")
+    page.until(lambda: page.texts(".assistant .body") == ["the end"] and not page.is_busy())
+    assert page.texts(".assistant .note") == []
+
+
+def test_an_answer_stopped_before_it_began_is_not_sent(page: Page, upstream: Emulator) -> None:
+    upstream.fail("stall")
+    page.send("first")
+    page.until(lambda: upstream.requests)
+    page.find("#send").click()
+    page.until(lambda: not page.is_busy())
+    page.ask("second")
+    sent = upstream.requests[-1].json()["messages"]
+    assert [(message["role"], message["content"]) for message in sent] == [("user", "first"), ("user", "second")]
 
 
 def test_an_image_is_sent_and_one_is_made(page: Page, upstream: Emulator, tmp_path: Path) -> None:

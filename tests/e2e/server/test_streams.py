@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import openai
 import pytest
 import requests
 
-from g4f_lite.emulator import Emulator
+from g4f_lite.emulator import Emulator, ReceivedRequest
 
 from ..command import SECONDS
 from .conftest import Serve, Served, served, wait_until
@@ -51,6 +53,23 @@ def test_a_client_that_leaves_ends_what_it_asked_for(
     upstream.answer("Hello again")  # and the server goes on
     completion = server.client().chat.completions.create(model="gpt-4", messages=HELLO)
     assert completion.choices[0].message.content == "Hello again"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of an end behind what was not read")
+def test_a_client_that_leaves_more_requests_behind_ends_what_it_asked_for(server: Served, upstream: Emulator) -> None:
+    upstream.fail("stall", times=3)
+    body = json.dumps({"messages": HELLO}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    host, port = server.url.removeprefix("http://").split(":")
+
+    def stalled() -> list[ReceivedRequest]:
+        return [request for request in upstream.requests if request.fault]
+
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as client:
+        client.sendall((head + b"Content-Length: %d\r\n\r\n" % len(body) + body) * 3)
+        wait_until(lambda: bool(stalled()))
+        assert stalled()[0].ended is None
+    wait_until(lambda: stalled()[0].ended is not None, 20.0)
 
 
 def test_more_answers_at_once_than_there_may_be(serve: Serve, upstream: Emulator) -> None:

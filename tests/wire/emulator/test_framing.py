@@ -8,6 +8,7 @@ import zlib
 from typing import Any
 
 import pytest
+import requests
 
 from g4f_lite.emulator import Emulator
 
@@ -137,6 +138,7 @@ def test_settings_are_checked(emulator: Emulator, settings: dict[str, Any]) -> N
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET //[x HTTP/1.1\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000), 413),
@@ -149,6 +151,11 @@ def test_bad_requests(emulator: Emulator, request_bytes: bytes, status: int) -> 
         connection.sendall(request_bytes)
         assert connection.recv(65536).startswith(b"HTTP/1.1 %d " % status)
     assert emulator.requests == []
+
+
+def test_json_that_is_nested_too_deeply(emulator: Emulator) -> None:
+    response = requests.post(f"{emulator.url}/v1/chat/completions", data=b"[" * 100_000)
+    assert response.status_code == 400
 
 
 @pytest.mark.parametrize("part", [10, -3])

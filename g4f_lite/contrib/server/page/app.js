@@ -1,10 +1,11 @@
 // The page: a list of talks, the messages of one, and a field to write in.
 import { ApiError, chat, generateImage, listModels } from "./api.js";
 import { Markdown, button, copyText, picture } from "./render.js";
-import { allTalks, deleteTalk, matches, newTalk, saveTalk } from "./talks.js";
+import { allTalks, deleteAllTalks, deleteTalk, matches, newTalk, saveTalk } from "./talks.js";
 import { text, translate } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
+const SAVE_EVERY = 2000; // milliseconds, while an answer comes: what a tab that is closed meanwhile loses at most
 const settings = { key: "", system: "", model: "", ...JSON.parse(localStorage.getItem("g4f_lite") || "{}") };
 
 let talk = newTalk();
@@ -119,23 +120,28 @@ async function answer() {
   show();
   running = new AbortController();
   busy(true);
+  message.note = text("stopped"); // what is found later, if the tab is closed before the end
+  saveTalk(mine).then(listTalks);
   try {
+    let note = "";
     if (asked.paints) message.images = await generateImage(asked.text, settings.model || undefined, settings.key, running.signal);
-    else await stream(mine, message);
+    else note = await stream(mine, message);
+    message.note = note;
     $("status").textContent = text("answered");
   } catch (error) {
     fail(message, error);
   } finally {
     running = null;
     busy(false);
-    await saveTalk(mine);
     if (mine === talk) show();
+    await saveTalk(mine);
     listTalks();
   }
 }
 
-/** Ask for an answer, and write it on the page as it comes. */
+/** Ask for an answer, write it on the page as it comes, and return what is to be noted of it. */
 async function stream(mine, message) {
+  let note = "";
   const article = $("log").lastElementChild;
   const body = article.querySelector(".body");
   const markdown = new Markdown(body);
@@ -153,10 +159,12 @@ async function stream(mine, message) {
       message.text += piece;
       markdown.write(piece);
     }
-    if (delta.finish === "length") message.note = text("cut");
+    if (delta.finish === "length") note = text("cut");
     message.model = delta.model || message.model;
+    if (Date.now() - mine.changed > SAVE_EVERY) saveTalk(mine);
     toEnd();
   }
+  return note;
 }
 
 function fail(message, error) {
@@ -172,8 +180,8 @@ function fail(message, error) {
 /** The messages as the API takes them. */
 function history(messages) {
   const sent = settings.system ? [{ role: "system", content: settings.system }] : [];
-  for (const { role, text: words, images, failed } of messages) {
-    if (failed && !words) continue;
+  for (const { role, text: words, images } of messages) {
+    if (role === "assistant" && !words) continue; // it failed, or was stopped before it began
     const parts = role === "user" && images?.length;
     const links = parts ? images.map((url) => ({ type: "image_url", image_url: { url } })) : [];
     sent.push({ role, content: parts ? [{ type: "text", text: words }, ...links] : words });
@@ -258,10 +266,12 @@ async function listTalks() {
 }
 
 function change(other) {
-  running?.abort();
-  talk = other;
+  if (other.id !== talk.id) {
+    running?.abort();
+    talk = other;
+    show();
+  }
   drawer(false);
-  show();
   listTalks();
   $("prompt").focus();
 }
@@ -358,7 +368,7 @@ $("settings").addEventListener("close", () => {
 });
 $("forget").addEventListener("click", async () => {
   if (!confirm(text("forgetSure"))) return;
-  for (const { id } of await allTalks()) await deleteTalk(id);
+  await deleteAllTalks();
   $("settings").close();
   change(newTalk());
 });

@@ -15,11 +15,11 @@ let database;
 
 async function run(mode, action) {
   database ??= open();
-  const store = (await database).transaction(STORE, mode).objectStore(STORE);
+  const transaction = (await database).transaction(STORE, mode);
+  const request = action(transaction.objectStore(STORE));
   return new Promise((resolve, reject) => {
-    const request = action(store);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = () => reject(transaction.error);
   });
 }
 
@@ -28,13 +28,24 @@ export async function allTalks() {
   return (await run("readonly", (store) => store.getAll())).sort((a, b) => b.changed - a.changed);
 }
 
+/** Keep a talk; one that was kept before and is not there any longer was deleted, perhaps in another tab, and stays so. */
 export function saveTalk(talk) {
+  const isNew = !talk.changed;
   talk.changed = Date.now();
-  return run("readwrite", (store) => store.put(talk));
+  return run("readwrite", (store) => {
+    if (isNew) return store.put(talk);
+    const found = store.getKey(talk.id);
+    found.onsuccess = () => found.result && store.put(talk);
+    return found;
+  });
 }
 
 export function deleteTalk(id) {
   return run("readwrite", (store) => store.delete(id));
+}
+
+export function deleteAllTalks() {
+  return run("readwrite", (store) => store.clear());
 }
 
 export function newTalk() {

@@ -1,0 +1,166 @@
+"""In how many ways a text may go on by a grammar or a schema: the engine tries them all at each token.
+
+A few rules may leave more ways open than any machine can try: each may refer to two others, and those to two more.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MANY = 1_000_000  # is as good as any larger number
+Ways = tuple[int, int, int]  # to begin with a character, to have none at all, and to end after one
+
+_GRAMMAR = re.compile(
+    r"""(?x) \s+ | \#[^\n]* | (?P<name>[\w-]+)\s*(?P<rule>::=)? | (?P<open>\() | (?P<close>\)) | (?P<or>\|)
+    | (?P<often>[?*+]|\{[\d,\s]*\}) | (?P<empty>"") | (?P<some>"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|.)"""
+)
+_PATTERN = re.compile(
+    r"""(?xs) [\^$] | (?P<open>\((?:\?:)?) | (?P<close>\)) | (?P<or>\|) | (?P<often>[?*+]\??|\{\d+(?:,\d*)?\})
+    | (?P<some>\[(?:[^\]\\]|\\.)*\]?|\\.|.)"""
+)
+Tokens = list[tuple[str, str]]
+
+
+def ways_of_grammar(grammar: str) -> int:
+    """Return the most ways in which a text may go on anywhere in a grammar."""
+    bodies: dict[str, Tokens] = {}
+    body: Tokens = []
+    for found in _GRAMMAR.finditer(grammar):
+        if found["rule"]:
+            body = bodies.setdefault(found["name"], [])
+        elif found.lastgroup:
+            body.append((found.lastgroup, found["name"] or found.group()))
+    return _Rules(bodies).most()
+
+
+def ways_of_pattern(pattern: str) -> int:
+    """Return the most ways in which a text may go on anywhere in a regular expression."""
+    tokens = [(found.lastgroup, found.group()) for found in _PATTERN.finditer(pattern) if found.lastgroup]
+    return _Rules({"": tokens}).most()
+
+
+class _Rules:
+    """The rules of a grammar."""
+
+    def __init__(self, bodies: dict[str, Tokens]) -> None:
+        self._bodies = bodies
+        self._known: dict[str, Ways] = {}
+        self._most = 0
+
+    def most(self) -> int:
+        try:
+            for name in self._bodies:
+                self._rule(name)
+        except RecursionError:  # each leads to the next, hundreds of times
+            return MANY
+        return self._most
+
+    def _rule(self, name: str) -> Ways:
+        if name not in self._known:
+            self._known[name] = 0, 0, 1  # in a circle, which is counted once: each round has another character
+            self._known[name] = self._choice(list(reversed(self._bodies.get(name, []))))
+        return self._known[name]
+
+    def _choice(self, tokens: Tokens) -> Ways:
+        """Count the ways of alternatives, up to the end or a closing parenthesis.
+
+        :param tokens: what is left, the next one last
+        """
+        choices: list[Ways] = []
+        parts: list[Ways] = []
+        while tokens:
+            kind, text = tokens.pop()
+            if kind == "close":
+                break
+            if kind == "or":
+                choices.append(self._sequence(parts))
+                parts = []
+            elif kind == "often":
+                if parts:
+                    parts.append(self._repeated(parts.pop(), text))
+            elif kind == "open":
+                parts.append(self._choice(tokens))
+            elif kind == "name":
+                parts.append(self._rule(text))
+            else:
+                parts.append((0, 1, 0) if kind == "empty" else (1, 0, 1))
+        choices.append(self._sequence(parts))
+        some, none, ends = zip(*choices, strict=True)
+        return self._counted(sum(some), sum(none), max(ends))
+
+    def _sequence(self, parts: list[Ways]) -> Ways:
+        ways = 0, 1, 0
+        for part in reversed(parts):
+            ways = self._before(part, ways)
+        return ways
+
+    def _repeated(self, part: Ways, sign: str) -> Ways:
+        numbers = [int(number) for number in re.findall(r"\d{1,9}", sign)]
+        least = numbers[0] if numbers else int(sign[0] == "+")
+        most = 1 if sign[0] == "?" else numbers[-1] if numbers and not re.search(r",\s*\}", sign) else least + 1
+        ways = 0, 1, 0
+        for number in range(min(most, 1000), 0, -1):
+            ways = self._before(part, ways)
+            if number > least:
+                ways = self._counted(ways[0], ways[1] + 1, ways[2])
+        return ways
+
+    def _before(self, part: Ways, rest: Ways) -> Ways:
+        """Count the ways of a part with what is behind it."""
+        some, none, ends = part
+        self._counted(0, 0, ends * rest[0])
+        return self._counted(some + none * rest[0], none * rest[1], max(ends * rest[1], rest[2]))
+
+    def _counted(self, some: int, none: int, ends: int) -> Ways:
+        ways = min(some, MANY), min(none, MANY), min(ends, MANY)
+        self._most = max(self._most, *ways)
+        return ways
+
+
+def ways_of_schema(schema: dict[str, Any]) -> int:
+    """Return the most values of different kinds that may stand anywhere in JSON of a schema."""
+    try:
+        return _References(schema).most()
+    except RecursionError:
+        return MANY
+
+
+class _References:
+    """A schema, and where its references lead."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
+        self._known: dict[str, int] = {}
+        self._most = 0
+
+    def most(self) -> int:
+        self._visit(self._schema)
+        return self._most
+
+    def _visit(self, part: Any) -> None:
+        if isinstance(part, dict):
+            self._most = max(self._most, self._ways(part))
+        for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            self._visit(inner)
+
+    def _ways(self, part: Any) -> int:
+        if not isinstance(part, dict):
+            return 1
+        ways = self._behind(part["$ref"]) if isinstance(part.get("$ref"), str) else 0
+        for name in ("anyOf", "oneOf", "allOf"):
+            if isinstance(part.get(name), list):
+                ways += sum(map(self._ways, part[name]))
+        return min(max(ways, 1), MANY)
+
+    def _behind(self, reference: str) -> int:
+        if reference not in self._known:
+            self._known[reference] = 0  # in a circle
+            self._known[reference] = self._ways(self._target(reference))
+        return self._known[reference]
+
+    def _target(self, reference: str) -> Any:
+        target: Any = self._schema
+        for name in reference.removeprefix("#").split("/")[1:]:
+            target = target.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
+        return target
