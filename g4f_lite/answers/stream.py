@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
-from ..errors import G4FLiteError, ResponseFormatError, StreamInterruptedError
+from ..errors import ConversationNotFoundError, G4FLiteError, ResponseFormatError, StoreError, StreamInterruptedError
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer, up_to_content
 from .call_usage import CallUsage, took_by
@@ -385,11 +385,11 @@ class AnswerStream(Generator[Piece, None, None]):
 
     def _add_context(self, error: G4FLiteError) -> None:
         """Add the provider, the step, the attempts and the time to an error, and take secrets out of it."""
-        error.provider = error.provider or self.provider
-        error.step = error.step or "stream"
+        if isinstance(error, (ConversationNotFoundError, StoreError)):  # of a file, as that of on_turn
+            return
+        error.provider, error.step = error.provider or self.provider, error.step or "stream"
         error.attempts = error.attempts or self.attempts
-        if error.elapsed is None:
-            error.elapsed = self.seconds or time.monotonic() - self._began_at
+        error.elapsed = self.seconds or time.monotonic() - self._began_at if error.elapsed is None else error.elapsed
         self.scrub(error)
 
     def _record_failure(self, error: G4FLiteError) -> None:

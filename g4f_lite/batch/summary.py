@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..answers.deltas import Usage
+from ..prompt import Prompt
 from ..store.answers import digest_of
 from .pace import longest_answer
 from .result import Result
@@ -97,7 +98,9 @@ class Estimate(NamedTuple):
         key or model, or with other options
     :param largest: the tokens of the largest of these prompts
     :param repeated: how many of these prompts are equal to one before them, and are sent nevertheless
-    :param models: the models that would be asked, without those that a server chooses
+    :param models: the models that would be asked, of a chain the one that is asked first; without those that a server
+        chooses
+    :param first: the provider that a chain asks first, whose price counts; "" without a chain
     """
 
     calls: int
@@ -110,6 +113,7 @@ class Estimate(NamedTuple):
     largest: int = 0
     repeated: int = 0
     models: tuple[str, ...] = ()
+    first: str = ""
 
     def in_words(self, failed: int = 0, skipped: int = 0) -> str:
         """Say what would be sent, to which model and at what price.
@@ -130,6 +134,8 @@ class Estimate(NamedTuple):
 
     def _price_in_words(self) -> str:
         models = ", ".join(self.models[:3]) + (" and others" if len(self.models) > 3 else "")
+        if self.first:
+            models = f"{models} of {self.first}, asked first" if models else f"{self.first}, asked first"
         if self.cost is None:
             price = "no price known; give price=(P, A)"
         elif self.cost:
@@ -180,8 +186,14 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         unused,
         max((tokens for tokens, _ in left), default=0),
         len(left) - len(seen),
-        tuple(dict.fromkeys(filter(None, (calls.model(task.prompt, task.provider) for task, _ in priced.values())))),
+        _each(calls.model, priced.values()),
+        " and ".join(_each(calls.asked_first, priced.values())),
     )
+
+
+def _each(of: Callable[[Prompt, Any], str], priced: Iterable[tuple[Task, Usage]]) -> tuple[str, ...]:
+    """Return what is not "" of the prompts, each once, in order."""
+    return tuple(dict.fromkeys(filter(None, (of(task.prompt, task.provider) for task, _ in priced))))
 
 
 def told_of_failures(results: Sequence[Result[Any]]) -> str:

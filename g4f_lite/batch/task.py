@@ -82,13 +82,16 @@ class Calls(Protocol):
         """Count what the calls of a worker took."""
 
     def model(self, prompt: Prompt, provider: Any) -> str:
-        """Return the model that a prompt asks; "" if the server chooses it."""
+        """Return the model that a prompt asks, of a chain the first one; "" if the server chooses it."""
+
+    def asked_first(self, prompt: Prompt, provider: Any) -> str:
+        """Return the name of the provider that a chain asks first; "" without a chain."""
 
     def tokens(self, prompt: Prompt, provider: Any) -> int:
         """Estimate the tokens of a prompt, with the schema and the tools that are sent with it."""
 
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
-        """Return what so many tokens cost in US dollars; None if the price is not known."""
+        """Return what so many tokens cost in US dollars, at the provider that is asked first; None if not known."""
 
     def spent(self) -> tuple[float, int]:
         """Return what all calls of the client have cost in US dollars, and how many of them have no known price."""

@@ -14,6 +14,7 @@ from ..http.exchange import Exchange
 from ..http.redact import redact
 from ..http.route import refuse_when_offline
 from ..providers.base import BaseProvider, Provider
+from ..providers.local.base import EngineProvider
 from ..providers.openai.provider import OpenAICompatible
 from ..providers.sending import token_of
 from .diagnosis import diagnose
@@ -148,6 +149,11 @@ class Examiner:
             model = f" from {answer.model}" if answer.model else ""
             step.detail = f"{len(answer)} characters{model}{reason}: {shorten(answer)}"
         self._found.verdict, self._found.remedy = NOT_SOUGHT if own and SOUGHT not in answer else ("it works", None)
+        if isinstance(provider, EngineProvider) and (
+            lacking := provider.runner.lacks_template(provider.get_model(self._model))
+        ):
+            what, _, self._found.remedy = lacking.rpartition("; ")
+            self._found.verdict = f"it works, but {what}"
 
     def _reach(self, provider: Provider) -> None:
         """Look up and connect to the server, or the proxy in front of it, and perform the TLS handshake."""

@@ -14,8 +14,7 @@ import click
 from ..arguments import check_name
 from ..client.usage import ClientUsage
 from ..conversation import Conversation
-from ..errors import G4FLiteError
-from ..http.urls import origin_of
+from ..errors import AllProvidersFailedError, G4FLiteError
 from ..messages import Image, Message, text_of
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
@@ -30,7 +29,8 @@ from .model_list import MOST, ModelList
 from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
-from .spending import told_usage
+from .spending import told_usage_of_each
+from .who_answers import who_answers
 from .wording import in_commands
 
 HINT = "/help lists the commands; Ctrl-D quits; Ctrl-C stops an answer."
@@ -165,7 +165,7 @@ class InteractiveChat:
         elif command == "/undo":
             write(f"Taken back: {_shortened(self._undo())}\n")
         elif command == "/usage":
-            write(f"{told_usage(self._usage)}\n")
+            write(f"{told_usage_of_each(self._usage)}\n")
         elif command == "/edit":
             self._edit()
         elif command == "/retry":
@@ -193,23 +193,7 @@ class InteractiveChat:
         return "\n".join([f"{PROMPT}{_shortened(asked)}", *filter(None, rest), ""])
 
     def _who(self) -> str:
-        """Return the name of the provider, those of a chain's members, or the address of a server that has none.
-
-        The model follows, if one is named.
-        """
-        name = self._provider.name
-        if isinstance(self._provider, Fallback):
-            name = " or ".join(member.name for member in self._provider.providers)
-        elif name == "OpenAICompatible":
-            name = origin_of(getattr(self._provider, "base_url", "")).partition("//")[2] or name
-        return name + self._model(" ({})")
-
-    def _model(self, form: str) -> str:
-        """Return the name of the model in a text, or nothing if there is none."""
-        provider = self._provider
-        names = self._conversation.model, getattr(provider, "model", None), getattr(provider, "default_model", None)
-        model = next(filter(None, names), None)
-        return form.format(model) if model else ""
+        return who_answers(self._provider, self._conversation.model)
 
     def _set_model(self, name: str) -> None:
         if not name:
@@ -224,12 +208,25 @@ class InteractiveChat:
             elif _names_providers(name) and not self._models.has(name):  # mistral:7b is a model of Ollama
                 self._set_provider(name)
             else:
+                self._check_name(name)
                 sent = self._provider.get_model(name)  # an error, where the provider knows its models
                 note_download(self._provider, name)
                 if self._provider.name != "Local":  # which lists what is on this machine, and takes any file
                     self._models.check(sent or name)
                 self._conversation.model = name
                 write(f"The model is {name} from now on.\n")
+
+    def _check_name(self, name: str) -> None:
+        """Raise if a name is a file of this machine, or several names, and not that of a model here.
+
+        :raises click.ClickException: if so
+        """
+        is_file = name.endswith(".gguf") and self._provider.name != "Local"
+        if not (is_file or "," in name) or self._models.has(name):
+            return
+        if is_file:
+            raise Failure(f"{name} is a file on this machine, which Local can read; write /model local:{name}")
+        raise Failure(f"{name} is not a model: several names must be providers, as in /model openai:gpt-5,local")
 
     def _choice(self) -> str:
         """Say who answers, and what can be chosen instead."""
@@ -358,6 +355,8 @@ class InteractiveChat:
         except click.ClickException as error:
             _show(error)
         except G4FLiteError as error:
+            if isinstance(error, AllProvidersFailedError) and isinstance(self._provider, Fallback):
+                self._provider.forgive()  # the user may have mended one of them before the next message
             _show(Failure(message_of(error)))
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from ..errors import G4FLiteError, TransportError
 from ..http.checks import shorten
 from ..providers.base import BaseProvider
+from ..providers.fallback import Fallback
 from ..providers.hooks import CallSettings, models_of
 from ..providers.openai.listing import near_names
 from ..timeout import Timeout, TimeoutLike
@@ -56,7 +57,9 @@ class ModelList:
         if self.has(name) or not self._names:
             return
         near = near_names(name, self._names) or [shorten(listed, 100) for listed in self._names[:MOST]]
-        raise Failure(f"{self._provider.name} does not list the model {name!r}; try {', '.join(near)}")
+        is_chain = isinstance(self._provider, Fallback)
+        lacking = "no provider of the chat lists" if is_chain else f"{self._provider.name} does not list"
+        raise Failure(f"{lacking} the model {name!r}; try {', '.join(near)}")
 
     def reach(self) -> None:
         """Raise if the provider cannot be reached; it may have no list.

@@ -188,11 +188,14 @@ def note_skipped(chain: Fallback) -> None:
             continue
 
 
-def note_fallback(errors: list[G4FLiteError], answering: str) -> None:
+def note_fallback(errors: list[G4FLiteError], answering: str, kept: list[G4FLiteError] | None = None) -> None:
     """Note the members of a chain that failed before another one answers.
 
     :param answering: the name of that one
+    :param kept: takes their errors
     """
+    if kept is not None:
+        kept.extend(errors)
     for told in told_of_members(errors).values():
         note(f"{told}; {answering} answers")
 

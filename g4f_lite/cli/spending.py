@@ -8,7 +8,7 @@ import click
 
 from ..answers.price import Price, PriceLike, check_price
 from ..batch.summary import counted, dollars
-from ..client.usage import ClientUsage
+from ..client.usage import ClientUsage, UsagePart
 from ..errors import MissingDependencyError
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
@@ -64,24 +64,29 @@ def set_price(provider: BaseProvider, price: PriceLike | None) -> None:
         is_kept = isinstance(provider, Fallback) and one.priced_at == ""  # as that of Ollama on this machine
         if not is_kept and not isinstance(one, EngineProvider):
             one.priced_at = check_price(price, one.priced_at if isinstance(one.priced_at, str) else None)
-    if isinstance(provider, Fallback):  # whose estimate is that of its first member
-        provider.priced_at = members[0].priced_at
 
 
-def cost_of(usage: ClientUsage) -> float | None:
+def cost_of(usage: ClientUsage | UsagePart) -> float | None:
     """Return what calls cost in US dollars; None if that is not known, or needs an extra that is missing."""
     with suppress(MissingDependencyError):
         return usage.cost
     return None
 
 
-def told_usage(usage: ClientUsage) -> str:
+def told_usage_of_each(usage: ClientUsage) -> str:
+    """Say what calls took, in one line, and in one more for each provider if there are several."""
+    parts = usage.by_provider
+    lines = [f"  {name}: {told_usage(part)}" for name, part in parts.items()] if len(parts) > 1 else []
+    return "\n".join([told_usage(usage), *lines])
+
+
+def told_usage(usage: ClientUsage | UsagePart) -> str:
     """Say what calls took, in one line."""
     tokens = f"{counted(usage.prompt_tokens, 'token')} of prompts, {usage.completion_tokens:,} of answers"
     return f"{counted(usage.calls, 'call')}: {tokens}; {_told_cost(usage)}"
 
 
-def _told_cost(usage: ClientUsage) -> str:
+def _told_cost(usage: ClientUsage | UsagePart) -> str:
     cost = cost_of(usage)
     if cost is not None:
         return dollars(cost) if cost else "no cost"

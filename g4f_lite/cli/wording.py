@@ -56,6 +56,8 @@ _IN_OPTIONS: _Rules = (
     (r"(?<= with )Local\(context=(\w+)\)", r"--context \1"),
     (r"(?<=give a larger )max_tokens\b", "--max-tokens"),
     (r"\bbase_url='([^']*)'", r"--base-url \1"),
+    (r"\bprovider='([^']*)'", r"-p \1"),
+    (r"(?<=, as in )\w+\(…, model='([^']*)'\)", r"-p PROVIDER:\1"),
     (r"\bprice=\(P, A\)", "--price P,A"),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
     (r"\b(?P<name>max_outage|max_pause|max_time)\b(?= must be | of \d)", _option),
@@ -68,7 +70,7 @@ _IN_OPTIONS: _Rules = (
 _IN_COMMANDS: _Rules = (
     (r"`g4f-lite models`, with the same --provider or --base-url, lists", "/models lists"),
     (r"(?<!\S)-p ([\w.]+)(?: -m |:)", r"/model \1:"),
-    (r"(?<!\S)-p (?=\w)", "/model "),
+    (r"(?<!\S)(?:-p (?=\w)|--base-url (?=https?:))", "/model "),
 )
 
 

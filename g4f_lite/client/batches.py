@@ -17,6 +17,7 @@ from ..batch.pace import prompt_tokens
 from ..batch.tables import columns_of
 from ..errors import MissingDependencyError
 from ..prompt import Prompt
+from ..providers.base import BaseProvider
 from ..providers.identity import identity_of
 from ..providers.selection import ProviderLike
 from ..store.answers import Kept
@@ -109,8 +110,19 @@ class BatchCalls:
         return kept._replace(deltas=[str(question.answer), *others], took=question.took)
 
     def model(self, prompt: Prompt, provider: Any) -> str:
-        found, model = self._router.find(prompt.model, provider or self._provider)
+        found, model, _ = self._asked(prompt, provider)
         return found.get_model(model) or ""
+
+    def asked_first(self, prompt: Prompt, provider: Any) -> str:
+        found, _, is_first = self._asked(prompt, provider)
+        return found.name if is_first else ""
+
+    def _asked(self, prompt: Prompt, provider: Any) -> tuple[BaseProvider, str | None, bool]:
+        """Return who is asked, or asked first of a chain, with the model, and whether it is of a chain."""
+        from ..providers.fallback import Fallback
+
+        found, model = self._router.find(prompt.model, provider or self._provider)
+        return (found.asked_first(model), model, True) if isinstance(found, Fallback) else (found, model, False)
 
     def tokens(self, prompt: Prompt, provider: Any) -> int:
         sent = self.as_sent(prompt, provider)
@@ -141,7 +153,7 @@ class BatchCalls:
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         from ..answers.cost import price_of
 
-        found, _ = self._router.find(prompt.model, provider or self._provider)
+        found, _, _ = self._asked(prompt, provider)
         try:
             price = price_of(found.priced_at, self.model(prompt, provider), usage, "default")
         except MissingDependencyError:

@@ -41,7 +41,8 @@ def add_model_hint(
     elif rest and is_provider_name(first):  # but not with a slash, which is in the names of OpenRouter's models
         error.message += f"; for the provider {first}, write: {server_template.replace('ollama', first).format(rest)}"
     if not all(unknown):  # another name for the model would be another model for those that have it
-        error.message += f"; all were asked for this model: {chain_template.format(server_template.format(model))}"
+        named = _of_member(provider, unknown, model, server_template) or server_template.format(model)
+        error.message += f"; all were asked for this model: {chain_template.format(named)}"
     elif call_template is not None and not (rest and is_provider_name(first)):
         default = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         target = default or next(iter(provider.models), None)  # None stands for the default model
@@ -49,6 +50,20 @@ def add_model_hint(
         which = "its default model" if target is None else "another model"
         error.message += f"; to use {which} by this name, write: {line}"
     error.args = (error.message,)
+
+
+def _of_member(provider: BaseProvider, unknown: list[bool], model: str, template: str) -> str | None:
+    """Return how the caller writes the first member of a chain that does not lack a model; None if there is none.
+
+    :param unknown: of each member, whether it said that it lacks the model
+    """
+    from ..providers.fallback import Fallback  # which a client without one does not need
+
+    members = provider._members if isinstance(provider, Fallback) else []
+    written = next((each.written(model) for each, lacks in zip(members, unknown, strict=False) if not lacks), None)
+    if written is None or not written.startswith(("'", '"')):
+        return written
+    return template.replace("'ollama:{}'", written).replace("ollama:{}", written[1:-1])
 
 
 def _elsewhere(model: str, template: str) -> str:

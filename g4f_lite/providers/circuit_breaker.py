@@ -100,6 +100,12 @@ class CircuitBreaker:
                 wait = max(wait, OPEN_SECONDS)
             self._open_until = max(self._open_until, self._clock() + wait)
 
+    def forgive(self) -> None:
+        """Forget the failures, unless the service asked to wait."""
+        with _lock:
+            if not self._asked_to_wait:
+                self.failures, self._cut, self._open_until, self._on_trial = 0, 0, 0.0, False
+
     def not_judged(self) -> None:
         """Let another call try a provider, where the one that did so says nothing of whether it works."""
         with _lock:

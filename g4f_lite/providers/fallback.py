@@ -141,6 +141,18 @@ class Fallback(BaseProvider):
         assert refusals[0] is not None
         raise refusals[0]
 
+    def asked_first(self, model: str | None) -> BaseProvider:
+        """Return the member that a call with a model asks first, as far as that is known before it is sent."""
+        first = next((one for one in self._members if not (model and one.lacks(model))), self._members[0]).provider
+        return first.asked_first(model) if isinstance(first, Fallback) else first
+
+    def forgive(self) -> None:
+        """Ask each member again, also one that is skipped because it failed, unless its service asked to wait."""
+        for member in self._members:
+            member.breaker.forgive()
+            if isinstance(member.provider, Fallback):
+                member.provider.forgive()
+
     def get_models(self) -> list[str]:
         """Return the names of the members' models, in order, of each member its own model first.
 

@@ -17,7 +17,7 @@ from ..prompt import Prompt
 from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout
 from .base import BaseProvider, Provider
 from .circuit_breaker import CircuitBreaker
-from .registry import is_provider_name
+from .registry import is_provider_name, is_url
 
 logger = logging.getLogger(__name__)
 
@@ -79,11 +79,17 @@ class Member(NamedTuple):
         return hash(model)
 
     def written(self, model: str) -> str:
-        """Return the name of a provider with a model behind it, which is this member with that model."""
-        name = self.provider.name
-        if name == "OpenAICompatible" or not is_provider_name(name):
-            name = getattr(self.provider, "base_url", name)
-        return f"{name}:{model}"
+        """Return how this member is written with a model: its name with the model behind it, in quotes, or a call.
+
+        A call is written where a name would lose the key that it was given, or makes no such provider.
+        """
+        provider, name = self.provider, self.provider.name
+        if name == "OpenAICompatible":
+            name = getattr(provider, "base_url", name)
+        is_keyed = getattr(getattr(provider, "key", None), "given", None) is not None
+        if is_keyed or not (is_url(name) or is_provider_name(name)):
+            return f"{type(provider).__name__}(…, model={model!r})"
+        return repr(f"{name}:{model}")
 
     def name_in(self, error: G4FLiteError) -> None:
         """Name this member in an error of its provider."""
@@ -120,7 +126,7 @@ def without_model(members: list[Member], model: str) -> str | None:
         return None
     names = " and ".join(dict.fromkeys(member.name for member in without))
     having = next(member for member in members if member not in without).written(model)
-    advice = f"to let each member use its own model, name this one with its provider, as in {having!r}"
+    advice = f"to let each member use its own model, name this one with its provider, as in {having}"
     return f"{names} will be skipped for lack of the model {model!r}; {advice}"
 
 

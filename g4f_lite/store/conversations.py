@@ -19,20 +19,25 @@ from .database import Database, Kind
 ID_LENGTH = 26  # letters and digits, 134 bits: an id cannot be guessed
 TITLE_LENGTH = 80
 
+# SQLite moves changes from the -wal to the file after 1,000 pages, so that for days a copy of the file alone would lack
+# them, and it keeps in both what was deleted.  Conversations change seldom enough to move each change at once.
+_PRAGMAS = ("wal_autocheckpoint=1", "secure_delete=ON", "journal_size_limit=0")
+
 CONVERSATIONS = Kind(
     "conversations",
     0x67346C63,  # "g4lc"
-    [
+    [  # not WITHOUT ROWID, as SQLite leaves copies of such rows behind when it splits a page
         [
             """CREATE TABLE conversations (
                 id TEXT PRIMARY KEY, title TEXT NOT NULL, created REAL NOT NULL, changed REAL NOT NULL
-            ) WITHOUT ROWID""",
+            )""",
             """CREATE TABLE messages (
                 conversation TEXT NOT NULL, number INTEGER NOT NULL, message TEXT NOT NULL,
                 PRIMARY KEY (conversation, number)
-            ) WITHOUT ROWID""",
+            )""",
         ]
     ],
+    pragmas=_PRAGMAS,
 )
 
 
@@ -142,7 +147,7 @@ class Conversations:
             _append(connection, id, checked)
 
     def delete(self, id: str) -> None:
-        """Delete a conversation.
+        """Delete a conversation; its text is overwritten in the file, with the next changes if somebody is reading it.
 
         :param id: the id that :meth:`create` returned
         :raises ConversationNotFoundError: if there is no such conversation

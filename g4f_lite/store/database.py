@@ -42,12 +42,14 @@ class Kind(NamedTuple):
     :param application_id: the number in the header that tells this kind from all other files
     :param versions: the SQL statements that make each version from the one before; the last is the present version
     :param busy_seconds: how long to wait while another process or thread writes; None for 30 s
+    :param pragmas: settings of SQLite for each connection
     """
 
     what: str
     application_id: int
     versions: Sequence[Sequence[str]]
     busy_seconds: float | None = None
+    pragmas: Sequence[str] = ()
 
 
 class _Idle:
@@ -207,6 +209,8 @@ class Database:
             _switch_to_wal(connection, self._busy_seconds)
             # What is committed survives the end of the process; only a power failure may take the last moments back.
             connection.execute("PRAGMA synchronous=NORMAL")
+            for pragma in self._kind.pragmas:
+                connection.execute(f"PRAGMA {pragma}")
             if self._version(connection) < len(self._kind.versions):
                 self._upgrade(connection)
         except BaseException:

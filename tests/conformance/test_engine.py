@@ -18,6 +18,7 @@ import requests
 from unit.services import PIXEL
 
 from g4f_lite import Client, ContextLengthExceededError, Local, ModelNotSupportedError, OpenAICompatible, ServiceError
+from g4f_lite.cli.examination import Examiner
 from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import BearerAuth, Engine
 
@@ -40,6 +41,17 @@ def test_it_answers(local: Local) -> None:
     assert answer.finish_reason == "length"
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 8
+
+
+def test_a_model_without_a_chat_template_says_so_once(model: Path, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "base.gguf", template="")
+    base = Local(path, context=COPY_CONTEXT, keep_alive=0)
+    with pytest.warns(UserWarning, match=r"^base\.gguf has no chat template: .* base model.*; take the file with -it"):
+        assert base.create(messages=PROMPT, max_tokens=4)
+    assert base.create(messages=PROMPT, max_tokens=4)
+    found = Examiner(lambda: base, "local", "named", counts=True, seconds=30).examine()
+    assert found.verdict.startswith("it works, but base.gguf has no chat template")
+    assert found.remedy == "take the file with -it or Instruct in its name"
 
 
 def test_a_file_has_one_engine_however_it_is_named(
@@ -242,6 +254,7 @@ class TestBadFiles:
 def test_an_import_starts_nothing() -> None:
     code = """
 import os, sys, threading
+from g4f_lite.cli.examination import Examiner
 from g4f_lite.providers.local import engines
 print(threading.active_count(), "xllamacpp" in sys.modules, len(os.listdir("/proc/self/task")))
 """

@@ -54,12 +54,15 @@ FILLED = {
 }
 
 
-def write_tiny_model(path: Path) -> Path:
-    """Write the model, of 100 KB."""
+def write_tiny_model(path: Path, template: str = TEMPLATE) -> Path:
+    """Write the model, of 100 KB.
+
+    :param template: its chat template; "" for none
+    """
     weights = {name: (shape, array.array("f", [value]) * math.prod(shape)) for name, (shape, value) in FILLED.items()}
     likely = [1.0 if kind == TEXT else -1.0 for kind in TOKENS.values() for _ in range(WIDTH)]
     weights["output.weight"] = ((WIDTH, len(TOKENS)), array.array("f", likely))
-    path.write_bytes(gguf(METADATA, weights))
+    path.write_bytes(gguf({**METADATA, "tokenizer.chat_template": template}, weights))
     return path
 
 

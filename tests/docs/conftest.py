@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on loopback that is just large enough for the examples."""
+"""An OpenAI-compatible server on loopback that is just large enough for the examples, and apps that pages print."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from flask_pages import FILES, Load
 
 PIECES = ["Light ", "is ", "scattered, ", "blue ", "most ", "of ", "all."]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -84,3 +87,19 @@ def example_server() -> Iterator[int]:
         yield server.server_address[1]
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Give a function that runs a file of the pages in an empty folder, and gives its names."""
+    monkeypatch.chdir(tmp_path)
+    loaded: list[ModuleType] = []
+
+    def load(name: str) -> ModuleType:
+        loaded.append(ModuleType(name))
+        exec(compile(FILES[name], f"{name}.py", "exec"), vars(loaded[-1]))
+        return loaded[-1]
+
+    yield load
+    for module in loaded:  # its names are in a circle, in which Python may come upon an open database first
+        vars(module).clear()

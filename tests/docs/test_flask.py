@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import request
+from flask import render_template_string, request
+from flask_pages import BLOCKS, FILES, PAGES, Load, events
 
 from g4f_lite import (
     ContextLengthExceededError,
@@ -25,47 +23,15 @@ from g4f_lite import (
 )
 from g4f_lite.contrib.flask import stream_answer
 from g4f_lite.contrib.flask.errors import CUT, SENTENCES
-from g4f_lite.emulator import Emulator
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
 from g4f_lite.testing import Scripted
 
-ROOT = Path(__file__).parents[2]
-PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("flask.md", "flask-in-production.md")]
-BLOCKS = [block for page in PAGES for block in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)]
-FILES = {name[1]: block for block in BLOCKS if (name := re.match(r"# (\w+)\.py\n", block))}
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-(VIEW,) = re.findall(r"^## In a Flask view\n\n```python\n(.*?)^```$", README, re.M | re.S)
-FILES["readme"] = f"import g4f_lite\n{VIEW}"
-
 WORKER_SECONDS = 30  # of gunicorn, after which it kills a sync worker
-
-Load = Callable[[str], ModuleType]
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Give a function that runs a file of the pages in an empty folder, and gives its names."""
-    monkeypatch.chdir(tmp_path)
-    loaded: list[ModuleType] = []
-
-    def load(name: str) -> ModuleType:
-        loaded.append(ModuleType(name))
-        exec(compile(FILES[name], f"{name}.py", "exec"), vars(loaded[-1]))
-        return loaded[-1]
-
-    yield load
-    for module in loaded:  # its names are in a circle, in which Python may come upon an open database first
-        vars(module).clear()
-
-
-def events(body: bytes) -> list[tuple[str, Any]]:
-    found = re.findall(r"(?:event: (\w+)\n)?data: (.*)\n\n", body.decode())
-    return [(name or "message", json.loads(data)) for name, data in found]
 
 
 def test_the_pages_have_these_files() -> None:
     first = ["legacy", "app", "chain", "whole", "error_page", "german", "pages", "kept"]
-    assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "jobs"]
+    assert list(FILES)[:-1] == [*first, "preloaded", "story", "limited", "leased", "backup", "jobs"]
     assert len(BLOCKS) == len(FILES)
 
 
@@ -76,7 +42,7 @@ def test_what_is_installed_needs_no_release() -> None:
 
 
 def test_the_chat_app_is_short() -> None:
-    assert len([line for line in FILES["app"].splitlines() if line]) <= 65
+    assert len([line for line in FILES["app"].splitlines() if line]) <= 66
 
 
 def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
@@ -110,88 +76,15 @@ def test_the_chat_app(load: Load, g4f_scripted: Scripted) -> None:
         assert browser.post("/answer", data={"text": "Hello."}).status_code == 404
 
 
-def test_a_conversation_survives_a_reload(load: Load, g4f_scripted: Scripted) -> None:
-    """One that was deleted is begun again, and what is shown is text, not HTML."""
-    g4f_scripted.queue("It is <blue>.", "Yes.", "Hello again.")
-    ada = load("pages").app.test_client()
-    assert "<p>" not in ada.get("/").get_data(as_text=True)
-    for text in ("Which colour?", " ", "Sure?"):
-        assert ada.post("/", data={"text": text}).headers["Location"] in ("/", "http://localhost/")
-    for _ in range(2):
-        assert re.findall("<b>(.*)</b> (.*)</p>", ada.get("/").get_data(as_text=True).replace("<p>", "\n")) == [
-            ("user", "Which colour?"),
-            ("assistant", "It is &lt;blue&gt;."),
-            ("user", "Sure?"),
-            ("assistant", "Yes."),
-        ]
-    stored = Conversations("conversations.sqlite")
-    (info,) = stored.list()
-    stored.delete(info.id)
-    assert ada.post("/", data={"text": "Hello."}).status_code == 302
-    assert "Hello again." in ada.get("/").get_data(as_text=True)
-    assert [len(call.messages) for call in g4f_scripted.calls] == [2, 4, 2]
-
-
 def test_a_visitor_whose_login_has_ended_is_told_so(load: Load, g4f_scripted: Scripted) -> None:
     (returned,) = re.findall(r"Where `login_required` guards `/answer`, let it return `(.*?)` instead", PAGES[0])
     app = load("app").app
     app.before_request(lambda: ast.literal_eval(returned) if request.method == "POST" else None)
     ada = app.test_client()
-    assert "if (!response.ok) throw await response.json();" in ada.get("/").get_data(as_text=True)
+    assert "...await response.json()" in ada.get("/").get_data(as_text=True)
     response = ada.post("/answer", data={"text": "Hello."})
     assert (response.status_code, response.get_json()) == (401, {"error": "Please log in again."})
     assert g4f_scripted.calls == []
-
-
-def test_a_turn_that_its_visitor_left_is_kept_where_that_is_wanted_and_one_that_was_cut_is_not(
-    load: Load, monkeypatch: pytest.MonkeyPatch, g4f_emulator: Emulator
-) -> None:
-    (setting,) = re.findall(r"With `(.*)`, beside `on_turn=`, a turn\s+whose visitor left is kept", PAGES[0])
-    monkeypatch.setitem(FILES, "app", FILES["app"].replace("on_turn=", f"{setting}, on_turn="))
-    ada = load("app").app.test_client()
-    ada.get("/")
-    for fault, text in (("cut", "Will this be cut?"), ("stall", "Why is the sky blue?")):
-        g4f_emulator.fail(fault, after=3)
-        response = ada.post("/answer", data={"text": text}, buffered=False)
-        if fault == "cut":
-            assert events(response.data)[-1][0] == "failed"
-        else:
-            assert any(b'"text"' in chunk for chunk in response.response)
-        response.close()
-    stored = Conversations("conversations.sqlite")
-    _, question, answer = stored.load(stored.list()[0].id)
-    assert question["content"] == "Why is the sky blue?"
-    assert answer["content"]
-    assert question["content"].startswith(answer["content"])  # the emulator repeats the question
-
-
-def test_what_has_come_of_an_answer_may_be_kept(load: Load, g4f_scripted: Scripted) -> None:
-    g4f_scripted.queue(["It ", ServiceError("down")], TransportError("down"), "It is.")
-    kept = load("kept")
-    id = kept.conversations.create()
-    browser = kept.app.test_client()
-    with browser.session_transaction() as session:
-        session["chat"] = id
-    assert events(browser.post("/answer", data={"text": "1?"}).data)[-1][0] == "failed"
-    assert browser.post("/answer", data={"text": "2?"}).status_code == 503
-    assert browser.post("/answer", data={"text": " "}).status_code == 400
-    assert events(browser.post("/answer", data={"text": "3?"}).data)[-1][0] == "done"
-    assert [message["content"] for message in kept.conversations.load(id)] == ["1?", "It  […]", "3?", "It is."]
-
-
-def test_two_questions_at_once_are_two_whole_turns(load: Load, g4f_scripted: Scripted) -> None:
-    g4f_scripted.queue("One.", "Two.")
-    app = load("app").app
-    ada = app.test_client()
-    ada.get("/")
-    answers = [ada.post("/answer", data={"text": text}, buffered=False) for text in ("1?", "2?")]
-    assert [events(b"".join(answer.response))[-1][0] for answer in answers] == ["done", "done"]
-    stored = Conversations("conversations.sqlite")
-    said = [message["content"] for message in stored.load(stored.list()[0].id)]
-    assert said in (
-        ["Answer briefly.", "1?", "One.", "2?", "Two."],
-        ["Answer briefly.", "2?", "Two.", "1?", "One."],
-    )
 
 
 def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,9 +98,17 @@ def test_a_chain_goes_on_after_ten_seconds_of_silence(load: Load, monkeypatch: p
 def test_an_answer_of_a_chain_that_was_cut_is_asked_for_again(
     load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By the last member; what nobody has begun is an error, and a member that keeps cutting is skipped."""
+    """By the last member; what nobody has begun is an error, and a member that keeps cutting is skipped.
+
+    What the last one cuts is paid, and is not asked for again.
+    """
+
+    class Last(Scripted):
+        name = "Last"
+
     first = Scripted(*[["Half ", TransportError("reset")]] * FAILURES_TO_OPEN, "One.")
-    last = Scripted(*["Whole."] * FAILURES_TO_OPEN, "Two.", TransportError("down"))
+    cut = ["Half ", TransportError("reset")]
+    last = Last(*["Whole."] * FAILURES_TO_OPEN, "Two.", cut, TransportError("down"))
     members = {"groq": first, "mistral": last}
     monkeypatch.setattr(OpenAICompatible, "preset", lambda name, **settings: members[name])
     browser = load("whole").app.test_client()
@@ -219,6 +120,7 @@ def test_an_answer_of_a_chain_that_was_cut_is_asked_for_again(
     assert found == [{"summary": "Whole."}] * FAILURES_TO_OPEN + [{"summary": "Two."}]
     assert (len(first.calls), len(last.calls)) == (FAILURES_TO_OPEN, FAILURES_TO_OPEN + 1)
     assert caplog.messages[0].startswith("asking again, because an answer was cut: Scripted, stream: reset")
+    assert [post().status_code, len(last.calls)] == [503, FAILURES_TO_OPEN + 2]
     assert post().status_code == 503
 
 
@@ -259,19 +161,6 @@ def test_a_blank_form_is_no_job(load: Load) -> None:
     assert load("jobs").app.test_client().post("/summaries", data={"text": " "}).status_code == 400
 
 
-def test_a_stored_conversation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (script,) = [block for block in BLOCKS if not block.startswith("# ")]
-    exec(script, {})
-    assert capsys.readouterr().out.splitlines()[:-1] == [
-        "system Answer briefly.",
-        "user Why is the sky blue?",
-        "assistant Light is scattered.",
-    ]
-
-
 def test_an_error_before_the_first_piece_and_after_it(
     load: Load, g4f_scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -305,6 +194,16 @@ def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) ->
 
 
 @pytest.mark.usefixtures("g4f_scripted")
+def test_the_page_of_the_chat_app_may_be_a_template_with_a_hidden_field(load: Load) -> None:
+    (field,) = re.findall(r"With the `CSRFProtect` of Flask-WTF, put `(.*?)` into the\s+form", PAGES[0])
+    app = load("app")
+    with app.app.app_context():
+        page = render_template_string(app.PAGE.replace("<form>", f"<form>{field}"), csrf_token=lambda: "a-token")
+    token = '<input type="hidden" name="csrf_token" value="a-token">'
+    assert page == app.PAGE.replace("<form>", f"<form>{token}")
+
+
+@pytest.mark.usefixtures("g4f_scripted")
 def test_the_table_of_statuses_has_the_sentences_that_visitors_read(load: Load) -> None:
     rows = re.findall(r"^\| (\d{3})\b.* \| (.*) \|$", PAGES[0], re.MULTILINE)
     english = {status: text for status, text in SENTENCES.items() if status != CUT}
@@ -313,7 +212,7 @@ def test_the_table_of_statuses_has_the_sentences_that_visitors_read(load: Load) 
     assert load("german").app.config["G4F_LITE_SENTENCES"].keys() == SENTENCES.keys()
 
 
-def test_a_form_that_is_too_long_has_the_sentence_of_a_prompt_that_is(load: Load, g4f_scripted: Scripted) -> None:
+def test_a_form_that_is_too_long_has_the_status_of_a_prompt_that_is(load: Load, g4f_scripted: Scripted) -> None:
     (returned,) = re.findall(r"`@app.errorhandler\(413\)` above a function that returns `(.*?)`", PAGES[1])
     app = load("app").app
     app.config["MAX_CONTENT_LENGTH"] = 100
@@ -322,7 +221,9 @@ def test_a_form_that_is_too_long_has_the_sentence_of_a_prompt_that_is(load: Load
     ada = app.test_client()
     ada.get("/")
     found = [ada.post("/answer", data={"text": text}) for text in ("Why?", "Why? " * 100)]
-    assert [(each.status_code, each.get_json()) for each in found] == [(413, {"error": SENTENCES[413]})] * 2
+    assert [each.status_code for each in found] == [413, 413]
+    sentences = [SENTENCES[413], "The question is too long. Please shorten it."]
+    assert [each.get_json() for each in found] == [{"error": sentence} for sentence in sentences]
     assert len(g4f_scripted.calls) == 1
 
 

@@ -202,7 +202,7 @@ def test_the_name_of_a_provider_alone_uses_it_and_default_goes_back(emulator: Em
     emulator.configure(models=["llama3.2:latest", "mistral:latest"])
     settings = {"OLLAMA_HOST": emulator.url, "COLUMNS": "250", "G4F_LITE_OFFLINE": "", "MISTRAL_API_KEY": ""}
     with Terminal("chat", "-p", "echo:any,scripted", **settings) as terminal:
-        assert terminal.wait_for("> ").startswith("Chatting with Echo or Scripted.")
+        assert terminal.wait_for("> ").startswith("Chatting with Echo (any) or Scripted.")
         assert say(terminal, "/model ollama") == "Chatting with Ollama from now on.\r\n> "
         assert say(terminal, "first") == "first\r\n> "
         assert asked(emulator)["model"] == "llama3.2:latest"
@@ -212,7 +212,7 @@ def test_the_name_of_a_provider_alone_uses_it_and_default_goes_back(emulator: Em
         assert "/model default what the chat began with." in " ".join(said)
         assert max(map(len, said)) < 80
         assert say(terminal, "/model mistral") == "The model is mistral from now on.\r\n> "  # which Ollama has
-        assert say(terminal, "/model default") == "Chatting with Echo or Scripted from now on.\r\n> "
+        assert say(terminal, "/model default") == "Chatting with Echo (any) or Scripted from now on.\r\n> "
         assert say(terminal, "second") == "second\r\n> "
         assert say(terminal, "/model mistral").startswith("Error: Mistral: no key: set MISTRAL_API_KEY")
         emulator.stop_listening()

@@ -366,7 +366,7 @@ def test_the_embedded_model_is_free_at_any_price(
     command = ["batch", str(tmp_path / "in.txt"), "--max-tokens", "4", "--price", "1000000,0", "--workers", "1"]
     chain = ["-p", f"{here[1]}:echo", "-p", "local"]
     assert call(*command, "-p", "local", "--estimate").stdout.endswith(": costs nothing\n")
-    assert call(*command, *chain, "--estimate").stdout.endswith("; about $4.00\n")
+    assert call(*command, *chain, "--estimate").stdout.endswith(" of OpenAICompatible, asked first: about $4.00\n")
     monkeypatch.setattr(Local, "check", lambda provider, prompt: None)
     monkeypatch.setattr(Local, "check_ready", lambda provider: None)
     deltas = "Hi", Usage(700, 7, 707), Finish("stop")

@@ -48,6 +48,9 @@ def test_a_member_of_a_chain_that_failed_is_told_before_the_answer() -> None:
     reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not; unset it to go there"
     assert done.stderr == f"Note: Groq did not answer ({reason}); Echo answers\n"
     assert call("chat", "Hello", "-p", "echo,groq", GROQ_API_KEY=KEY).stderr == ""
+    told = json.loads(call("chat", "Hello", "--json", "-p", "groq,echo", GROQ_API_KEY=KEY).stdout)
+    assert [(error["provider"], error["message"]) for error in told["errors"]] == [("Groq", f"Groq: {reason}")]
+    assert json.loads(call("chat", "Hello", "--json", "-p", "echo,groq", GROQ_API_KEY=KEY).stdout)["errors"] == []
 
 
 def test_ones_own_server_is_a_member_of_a_chain(emulator: Emulator) -> None:
@@ -203,7 +206,7 @@ def test_a_price_is_that_of_all_members_that_are_not_free() -> None:
     )
     chain, price = Fallback([server, Local(), ollama, Scripted()]), Price(1, 2)
     set_price(chain, price)
-    assert [one.priced_at for one in (chain, *chain.providers)] == [price, price, "", "", price]
+    assert [one.priced_at for one in chain.providers] == [price, "", "", price]
     for alone, priced_at in ((ollama, price), (Local(), "")):
         set_price(alone, price)
         assert alone.priced_at == priced_at

@@ -19,6 +19,7 @@ SMOLLM2: dict[str, Any] = {
     "llama.embedding_length": 576,
     "llama.attention.head_count": 9,
     "llama.attention.head_count_kv": 3,
+    "tokenizer.chat_template": "{{ messages }}",
     "general.quantized": True,
     "general.rate": 0.5,
     "tokenizer.ggml.tokens": list(TOKENS),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from g4f_lite import AuthenticationError, Client, OpenAICompatible
+from g4f_lite import AuthenticationError, Client, Fallback, OpenAICompatible
 from g4f_lite.batch.summary import Estimate
 
 from .batch_providers import Shout
@@ -76,6 +76,33 @@ def test_an_estimate_names_no_model_that_the_server_chooses_and_no_price_of_noth
     assert str(Estimate(0, 3, 0, None, 0.0)) == "0 prompts to send, 3 answers stored; about 0 tokens of prompts"
 
 
+HOSTED = OpenAICompatible.preset("openai", model="shop-1", price=(1, 2))
+SERVER = OpenAICompatible("http://127.0.0.1:9/v1")
+
+
+@pytest.mark.parametrize(
+    ("chain", "model", "models", "told"),
+    [
+        ([HOSTED, "ollama"], None, ("shop-1",), "shop-1 of OpenAI, asked first: about $0.1 for the prompts only"),
+        (["ollama:big", HOSTED], None, ("big",), "big of Ollama, asked first: costs nothing"),
+        ([SERVER, "ollama"], None, (), "OpenAICompatible, asked first: no price known"),
+        ([SERVER, "ollama"], "shop-2", ("shop-2",), "shop-2 of OpenAICompatible, asked first: no price known"),
+        ([Fallback([HOSTED, SERVER]), "ollama"], None, ("shop-1",), "shop-1 of OpenAI, asked first: about $0.1"),
+    ],
+)
+def test_an_estimate_of_a_chain_is_of_the_one_that_is_asked_first(
+    chain: list[Any], model: str | None, models: tuple[str, ...], told: str
+) -> None:
+    estimate = Client(chain, model=model).map(["x" * 399_999]).estimate()
+    assert estimate.models == models
+    assert f"; {told}" in str(estimate)
+
+
+def test_a_member_that_lacks_the_model_is_not_asked_first() -> None:
+    assert Fallback(["local", HOSTED]).asked_first("shop-2") is HOSTED
+    assert Fallback([HOSTED, "local"]).asked_first(None) is HOSTED
+
+
 @dataclass
 class Review:
     """What a review says."""
@@ -121,4 +148,3 @@ def test_a_hosted_batch_counts_the_schema_too(tmp_path: Any) -> None:
 
 def test_a_chain_of_what_costs_nothing_costs_nothing() -> None:
     assert Client(["ollama:qwen3", "local"]).map(["one"]).estimate().cost == 0
-    assert Client(["ollama:qwen3", OpenAICompatible("http://server.test/v1")]).map(["one"]).estimate().cost is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import time
 
 import pytest
 
@@ -14,10 +15,12 @@ from g4f_lite import (
     Client,
     Fallback,
     ModelNotSupportedError,
+    OpenAICompatible,
     RateLimitError,
     TransportError,
 )
 from g4f_lite.providers import selection as choice
+from g4f_lite.providers.turns import members_of
 from g4f_lite.testing import Scripted
 
 from .services import Choosy, Plain
@@ -124,13 +127,30 @@ def test_a_model_that_the_service_does_not_know_has_the_line_too(ask, kind):
     assert str(caught.value).count("models=") == 1
 
 
-def test_a_model_that_only_some_of_a_chain_lack_is_not_mapped_for_all_of_them():
-    down, last = Plain(TransportError("down")), Plain(ModelNotSupportedError("no such model"))
+@pytest.mark.parametrize(
+    ("name", "written"), [("openai", "provider='openai:qwen3'"), ("hosted", "Plain(…, model='qwen3')")]
+)
+def test_a_model_that_only_some_of_a_chain_lack_is_named_with_one_that_may_have_it(name, written):
+    down, lacking = Plain(TransportError("down")), Plain(ModelNotSupportedError("no such model"))
+    down.name, lacking.name = name, "ollama"
     with pytest.raises(AllProvidersFailedError) as caught:
-        Client(Fallback([down, last])).ask("x", model="qwen3")
+        Client(Fallback([lacking, down])).ask("x", model="qwen3")
     assert str(caught.value).endswith(
-        "; all were asked for this model: name it with those that have it, as in provider='ollama:qwen3'"
+        f"; all were asked for this model: name it with those that have it, as in {written}"
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        ({}, "'http://127.0.0.1:9/v1:big'"),
+        ({"name": "hosted"}, "OpenAICompatible(…, model='big')"),
+        ({"api_key": "k-1"}, "OpenAICompatible(…, model='big')"),
+    ],
+)
+def test_a_member_is_written_so_that_it_keeps_its_key(settings, written):
+    (member,) = members_of([OpenAICompatible("http://127.0.0.1:9/v1", **settings)], time.monotonic)
+    assert member.written("big") == written
 
 
 def test_a_model_of_a_server_has_a_line_that_names_the_server():

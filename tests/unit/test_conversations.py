@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -247,3 +249,60 @@ def test_it_shows_its_file(talks: Conversations) -> None:
         assert same is talks
     assert repr(talks) == f"Conversations({str(talks.path)!r})"
     assert talks.list() == []
+
+
+def test_a_file_that_fails_is_not_blamed_on_the_provider(talks: Conversations) -> None:
+    talks.delete(id := talks.create())
+    with pytest.raises(ConversationNotFoundError) as caught:
+        Conversation(Scripted("Light."), on_turn=lambda turn: talks.append(id, turn)).ask("Why?")
+    assert (caught.value.provider, caught.value.step) == (None, None)
+    assert str(caught.value).startswith("there is no conversation")
+
+
+def test_a_copy_of_the_file_alone_has_all_that_was_written(talks: Conversations, tmp_path: Path) -> None:
+    """Also while it is open, as it is in the workers of a server."""
+    with Conversations(talks.path) as worker:
+        id = worker.create(TURN)
+        copy = shutil.copy(talks.path, tmp_path / "copy.sqlite")
+    assert Conversations(copy).load(id) == TURN
+
+
+def test_what_was_deleted_is_in_no_file_any_more(talks: Conversations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of texts of all lengths, whose pages SQLite has split and joined, while another worker has the file open."""
+    chance = random.Random(1)
+    monkeypatch.setattr(module, "get_random_string", lambda length: f"{chance.getrandbits(120):x}")
+    texts: dict[str, list[str]] = {}
+    deleted: list[str] = []
+    with Conversations(talks.path) as worker:
+        for step in range(400):
+            if chance.random() < 0.3 or len(texts) < 5:
+                texts[worker.create()] = []
+            elif chance.random() < 0.8:
+                id, text = chance.choice(list(texts)), f"secret {step}."
+                texts[id].append(text)
+                talks.append(id, [{"role": "user", "content": text + "x" * chance.randrange(20_000)}, ASSISTANT])
+            else:
+                id = chance.choice(list(texts))
+                worker.delete(id)
+                deleted += texts.pop(id)
+        assert len(deleted) > 30
+        assert left(talks, *deleted) == []
+
+
+def test_a_conversation_is_deleted_beside_a_reader(talks: Conversations) -> None:
+    """At once; its text is gone with the next change."""
+    id, other = talks.create("a secret"), talks.create("A question")
+    with closing(sqlite3.connect(talks.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM messages").fetchall()
+        talks.delete(id)
+        assert [info.id for info in talks.list()] == [other]
+        reader.execute("COMMIT")
+    for _ in range(2):  # the first moves what the reader held up, the second overwrites where it was
+        talks.append(other, TURN)
+    assert left(talks, "a secret") == []
+
+
+def left(talks: Conversations, *texts: str) -> list[str]:
+    files = [path.read_bytes() for path in talks.path.parent.glob(f"{talks.path.name}*")]
+    return [text for text in texts if any(text.encode() in file for file in files)]

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from g4f_lite.http.cooldown import CoolDowns
+from g4f_lite.http.cooldown import CROWD, CoolDowns
 
 
 class Clock:
@@ -27,6 +27,12 @@ def cool(clock: Clock) -> CoolDowns:
     return CoolDowns(clock=clock, draw=lambda low, high: high)
 
 
+def crowd(cool: CoolDowns, model: str = "m") -> None:
+    """Let so many calls wait that those after them are spread as far as any."""
+    for _ in range(CROWD):
+        cool.wait(model, 60)
+
+
 def test_nobody_waits_before_a_limit(cool: CoolDowns) -> None:
     assert cool.wait("m", 60) == 0
 
@@ -44,27 +50,36 @@ def test_nobody_waits_before_a_limit(cool: CoolDowns) -> None:
 )
 def test_a_call_waits_for_what_is_left(after: float, most: float, wait: float, cool: CoolDowns, clock: Clock) -> None:
     cool.begin("m", 2, 60)
+    crowd(cool)
     clock.now += after
     assert cool.wait("m", most) == pytest.approx(wait)
 
 
+def test_a_call_that_waits_alone_waits_as_long_as_the_service_said(cool: CoolDowns) -> None:
+    cool.begin("m", 3, 60)
+    assert [cool.wait("m", 60) for _ in range(6)] == [3, 3.75, 4.5, 5.25, 6, 6]
+    cool.begin("m", 4, 60)
+    assert cool.wait("m", 60) == 4
+
+
 def test_the_spread_is_bounded(cool: CoolDowns) -> None:
     cool.begin("m", 30, 60)
+    crowd(cool)
     assert cool.wait("m", 60) == 34
 
 
 def test_each_model_has_its_own(cool: CoolDowns) -> None:
     cool.begin("m", 2, 60)
-    assert (cool.wait("n", 60), cool.wait("m", 60)) == (0, 4)
+    assert (cool.wait("n", 60), cool.wait("m", 60)) == (0, 2)
 
 
 def test_the_one_that_ends_last_counts(cool: CoolDowns, clock: Clock) -> None:
     cool.begin("m", 3, 60)
     clock.now += 1
     cool.begin("m", 1, 60)
-    assert cool.wait("m", 60) == 5
+    assert cool.wait("m", 60) == 2
     cool.begin("m", 4, 60)
-    assert cool.wait("m", 60) == 8
+    assert cool.wait("m", 60) == 4
 
 
 def test_a_time_that_nobody_would_wait_is_none(cool: CoolDowns) -> None:
@@ -72,7 +87,7 @@ def test_a_time_that_nobody_would_wait_is_none(cool: CoolDowns) -> None:
         cool.begin("m", seconds, 60)
     assert cool.wait("m", 60) == 0
     cool.begin("m", 1, 60)
-    assert cool.wait("m", 60) == 2
+    assert cool.wait("m", 60) == 1
 
 
 def test_what_is_over_takes_no_room(cool: CoolDowns, clock: Clock) -> None:

@@ -39,7 +39,7 @@ LIMITED, DEAD = RateLimitError("groq said: sk-1", retry_after=7.2), TransportErr
 BUSY = "The service is not available at the moment. Please try again later."
 NONE = "There is no answer at the moment. Please try again later."
 SLOW = "The answer took too long. Please try again."
-SHORTEN = "The question is too long. Please shorten it."
+SHORTEN = "The question, or the chat before it, is too long. Please shorten the question, or start a new chat."
 SILENT, LONG = DeadlineExceededError("slow", limit="total"), ContextLengthExceededError("8192 tokens", status=400)
 
 

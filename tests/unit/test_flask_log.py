@@ -12,10 +12,12 @@ import pytest
 from g4f_lite import (
     AuthenticationError,
     Client,
+    ContextLengthExceededError,
     DeadlineExceededError,
     Fallback,
     G4FLiteError,
     OpenAICompatible,
+    QuotaExceededError,
     RateLimitError,
     Timeout,
     TransportError,
@@ -37,6 +39,26 @@ def make_app(provider: Any, **config: Any) -> flask.Flask:
     app.add_url_rule("/stream", "stream", lambda: stream_answer(chat.client.stream("Hello")))
     app.add_url_rule("/late", "late", lambda: flask.Response(map(str, chat.client.stream("Hello"))))
     return app
+
+
+@pytest.mark.parametrize(
+    ("member", "level"),
+    [
+        (Scripted(RateLimitError("slow down")), "WARNING"),
+        (Scripted(ContextLengthExceededError("9 tokens > 8")), "WARNING"),
+        (Scripted(AuthenticationError("no such key", status=401)), "ERROR"),
+        (Scripted(QuotaExceededError("no credit")), "ERROR"),
+        (Fallback([Scripted(DOWN), Scripted(QuotaExceededError("no credit"))]), "ERROR"),
+        (Fallback([Scripted(DOWN), "groq"]), "WARNING"),  # one that has no key is not asked
+    ],
+)
+def test_a_member_that_fails_until_it_is_mended_is_an_error_of_one_line(
+    member: Any, level: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    assert make_app([member, "echo"]).test_client().get("/").data == b"Hello"
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == (level, None)
 
 
 @pytest.mark.parametrize("path", ["/", "/stream", "/late"])

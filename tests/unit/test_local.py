@@ -67,10 +67,17 @@ class TestManner:
         assert sent(provider, messages)["messages"] == messages
 
     def test_an_unknown_model_is_asked_as_the_caller_says(self, provider: Local, path: Path) -> None:
-        path.write_bytes(gguf({"general.architecture": "llama", "general.basename": "other"}))
+        path.write_bytes(gguf({**SMOLLM2, "general.basename": "other"}))
         body = sent(provider)
         assert body["messages"] == HELLO
         assert body.keys() == {"model", "messages", "stream", "stream_options"}
+
+    @pytest.mark.parametrize(("stop", "before"), [(None, []), ("END", ["END"]), (["a", "b"], ["a", "b"])])
+    def test_the_marks_of_messages_end_the_answer_of_a_model_without_a_template(
+        self, stop: Any, before: list[str], provider: Local, path: Path
+    ) -> None:
+        path.write_bytes(gguf({**SMOLLM2, "tokenizer.chat_template": ""}))
+        assert sent(provider, stop=stop)["stop"] == [*before, "<|im_end|>", "<|im_start|>"]
 
     def test_a_model_thinks_only_if_asked_to(self, provider: Local, path: Path) -> None:
         path.write_bytes(gguf({**SMOLLM2, "tokenizer.chat_template": "{% if enable_thinking %}<think>{% endif %}"}))

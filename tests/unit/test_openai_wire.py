@@ -206,6 +206,16 @@ def test_a_list_with_one_error_is_that_error() -> None:
     assert error.message == "no such field"
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(429, "status 429: slow down"), (503, "status 503: slow down"), (400, "slow down"), (401, "slow down")],
+)
+def test_the_status_of_what_may_pass_is_told_with_the_words(status: int, message: str) -> None:
+    error = service_error(status, {"error": {"message": "slow down"}})
+    assert error is not None
+    assert error.message == message
+
+
 @given(st.integers(200, 599), _values)
 def test_no_refusal_brings_forth_another_error_than_ours(status: int, value: Any) -> None:
     error = service_error(status, value)

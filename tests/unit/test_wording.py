@@ -52,6 +52,8 @@ from g4f_lite.testing import Scripted
         ),
         ("after 5 tokens: give a larger max_tokens, which", "after 5 tokens: give a larger --max-tokens, which"),
         ("there is no model 'model=x'", "there is no model 'model=x'"),
+        ("name it with one, as in provider='ollama:qwen3'", "name it with one, as in -p ollama:qwen3"),
+        ("name it with one, as in Mine(…, model='qwen3')", "name it with one, as in -p PROVIDER:qwen3"),
         ("\nall failed: \n  a: no\r\n \u2028b: no \n", "all failed: a: no; b: no"),
     ],
 )
@@ -68,6 +70,8 @@ def test_advice_names_the_options_of_the_command(said: str, expected: str) -> No
         ("with -p llama.cpp,local, say,", "with /model llama.cpp,local, say,"),
         ("no; `g4f-lite models`, with the same --provider or --base-url, lists them", "no; /models lists them"),
         ("the file a-p b", "the file a-p b"),
+        ("try --base-url http://a/v1", "try /model http://a/v1"),
+        ("as in -p http://a/v1:m", "as in /model http://a/v1:m"),
     ],
 )
 def test_advice_in_the_interactive_chat_names_its_commands(said: str, expected: str) -> None:

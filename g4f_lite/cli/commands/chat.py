@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ import click
 
 from ...answers.price import PriceLike
 from ...client.routing import RoutedProvider, Router
-from ...errors import MissingDependencyError, OutputError
+from ...errors import G4FLiteError, MissingDependencyError, OutputError
 from ...providers.base import BaseProvider, Provider
 from ...providers.fallback import Fallback
 from ..answer_format import format_check, with_output
 from ..call_options import call_options
 from ..completion import FILE, complete_file, complete_model
 from ..conversation_file import ConversationFile
-from ..failure import checking_arguments
+from ..failure import checking_arguments, fields_of
 from ..images import read_images
 from ..json_answer import ask_for_json
 from ..keyboard import silent_keyboard
@@ -128,8 +129,11 @@ def command(
     options = {**call_options, "timeout": provider_options.timeout}
     if provider_options.proxy is not None:
         options["proxy"] = provider_options.proxy
+    failed: list[G4FLiteError] = []  # of the members of a chain, before the one that answers
     with silent_keyboard(), errors_in_json(as_json):
         provider = _made(provider_options, engine, price)
+        if as_json and isinstance(provider, Fallback):
+            provider.on_fallback = partial(note_fallback, kept=failed)
         router = Router(provider)
         conversation = file.open(RoutedProvider(router), system=system, model=model)
         conversation.max_characters = max_characters
@@ -164,7 +168,7 @@ def command(
             with stream:
                 answer = stream.text() if as_json else show(stream, whole=no_stream or check is not None, raw=raw)
     if as_json:
-        write_json({**answer.to_dict(), "cost": cost_of(router.usage)})
+        write_json({**answer.to_dict(), "cost": cost_of(router.usage), "errors": [fields_of(each) for each in failed]})
     elif is_json:
         write(f"{answer}\n")
     if (as_json or is_json) and wrong is None:

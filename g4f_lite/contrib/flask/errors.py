@@ -23,7 +23,7 @@ SENTENCES_KEY = "G4F_LITE_SENTENCES"
 CUT = "cut"  # in the place of a status
 SENTENCES: dict[int | str, str] = {
     404: "There is no such conversation.",
-    413: "The question is too long. Please shorten it.",
+    413: "The question, or the chat before it, is too long. Please shorten the question, or start a new chat.",
     502: "There is no answer at the moment. Please try again later.",
     503: "The service is not available at the moment. Please try again later.",
     504: "The answer took too long. Please try again.",

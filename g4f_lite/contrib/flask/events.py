@@ -178,8 +178,9 @@ def _last_event(end: End, number: int, reader: Reader) -> bytes:
         done = {"text": str(end.answer), "finish_reason": end.answer.finish_reason, **end.output}
         return _event("done", done, number)
     begun = number > 1  # the visitor has a piece
-    log(reader.app, end.error, reader.asked, begun=begun)
     told = explain(end.error, reader.app, begun=begun)
+    if told.status != 404:
+        log(reader.app, end.error, reader.asked, begun=begun)
     wait = {} if told.retry_after is None else {"retry_after": int(retry_after(told.retry_after))}
     return _event("failed", {"status": told.status, "error": told.text, **wait}, number)
 

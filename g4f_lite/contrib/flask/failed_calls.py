@@ -42,11 +42,15 @@ def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) ->
     what = f"{'incomplete' if begun else 'no'} answer{asked and f' to {asked}'}"
     errors = list(_all_of(error))
     mistake = next((each for each in errors if isinstance(each, HookError) or not isinstance(each, G4FLiteError)), None)
-    is_too_long = any(isinstance(each, ContextLengthExceededError) for each in errors)
-    level = logging.WARNING if mistake is None and (may_pass(error) or is_too_long) else logging.ERROR
+    level = logging.ERROR if mistake is not None or not any(map(_passes, errors)) else logging.WARNING
     settings = dict.fromkeys(setting_of(each, app) for each in errors)
     told = "; ".join(filter(None, (_one_line(error), *settings)))
     app.logger.log(level, "g4f_lite: %s: %s", what, told, exc_info=mistake)
+
+
+def _passes(error: BaseException) -> bool:
+    """Return whether nobody has to mend anything: it may pass by itself, or was a question that was too long."""
+    return may_pass(error) or isinstance(error, ContextLengthExceededError)
 
 
 def log_of_on_done(app: Flask, asked: str) -> None:
@@ -88,20 +92,26 @@ def _chains_in(providers: Iterable[Any]) -> Iterator[Fallback]:
 def _log_fallback(name: str, errors: list[G4FLiteError], answering: str) -> None:
     """Log that a member answers; not of those that were skipped, which would be a line for each call meanwhile.
 
+    It is an error if one of those that were asked will fail until somebody mends it.
+
     :param name: the app's, which is that of its logger
     """
-    if asked := [error for error in errors if _was_asked(error)]:
+    if asked := [error for error in errors if any(True for _ in _asked(error))]:
         logger = current_app.logger if has_app_context() else logging.getLogger(name)
-        logger.warning("g4f_lite: %s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
+        level = logging.WARNING if all(_passes(each) for error in asked for each in _asked(error)) else logging.ERROR
+        logger.log(level, "g4f_lite: %s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
 
 
-def _was_asked(error: G4FLiteError) -> bool:
-    """Return whether the member of an error was asked; one that cannot be is a warning when the app starts."""
+def _asked(error: G4FLiteError) -> Iterator[G4FLiteError]:
+    """Iterate the errors of the members that were asked; one that cannot be is a warning when the app starts."""
     if isinstance(error, AllProvidersFailedError):
-        return any(map(_was_asked, error.errors))
-    if isinstance(error, (AuthenticationError, ModelNotSupportedError)):
-        return error.status is not None  # else nothing was sent
-    return not (error.skipped or isinstance(error, (MissingDependencyError, ProviderNotConfiguredError)))
+        for each in error.errors:
+            yield from _asked(each)
+    elif isinstance(error, (AuthenticationError, ModelNotSupportedError)):
+        if error.status is not None:  # else nothing was sent
+            yield error
+    elif not (error.skipped or isinstance(error, (MissingDependencyError, ProviderNotConfiguredError))):
+        yield error
 
 
 def _one_line(error: BaseException) -> str:

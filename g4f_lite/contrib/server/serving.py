@@ -34,8 +34,6 @@ class Server:
     def __init__(self, app: App, host: str, port: int, threads: int) -> None:
         try:
             from waitress.server import create_server
-
-            from .slow_requests import Channel
         except ModuleNotFoundError as error:
             raise MissingDependencyError('the server needs waitress: pip install "g4f-lite[server]"') from error
         self._app = app
@@ -55,8 +53,6 @@ class Server:
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
-        for listening in self._sockets.values():
-            listening.channel_class = Channel
         self._most_waiting = threads + IDLE_CONNECTIONS // 2
         for listener in filter(_is_listener, list(self._sockets.values())):  # a name may have several addresses
             listener.maintenance = partial(self._make_room, listener.maintenance)

@@ -101,6 +101,7 @@ class EngineProvider(OpenAIProvider):
         model, options = self.get_model(prompt.model), dict(prompt.options)
         keep_alive = seconds_of(options.pop("keep_alive", self.runner.keep_alive))
         prompt = replace(self.settled(prompt), options=options)
+        self.runner.warn_of_base(model)
         return EngineCall(self, prompt, self.route(), lambda call: self.runner.engine(model, call), keep_alive)
 
     def request(self, prompt: Prompt, token: str) -> requests.Request:

@@ -1,4 +1,4 @@
-"""What a .gguf file is that holds no whole model for chats: a projector, a part of a model, a model for embeddings."""
+"""What a .gguf file is that holds no whole model for chats: a projector, a part, a model for embeddings, a base."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ def check_chats(path: Path, metadata: Metadata) -> None:
     """
     if metadata.get("pooling_type") or metadata.get("attention.causal") is False:
         _refuse(path, "is a model for embeddings, which writes no answers; use it with embed(), and another for chats")
+
+
+def lacks_template(path: Path, metadata: Metadata) -> str | None:
+    """Say that a model has no chat template, and what to do; None if it has one.
+
+    It is asked all the same: some files of models for chats lack it, and llama.cpp takes the template ChatML.
+    """
+    if metadata.chat_template:
+        return None
+    what = "it is probably a base model, which continues a text instead of answering"
+    return f"{path.name} has no chat template: {what}; take the file with -it or Instruct in its name"
 
 
 def check_projector(path: Path, metadata: Metadata) -> None:

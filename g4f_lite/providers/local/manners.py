@@ -10,6 +10,8 @@ from ...prompt import Prompt
 from .control_tokens import broken_up
 from .gguf import Metadata
 
+#: What ends and begins a message in ChatML, llama.cpp's template for a model that has none.
+CHATML = ("<|im_end|>", "<|im_start|>")
 LIMITS = frozenset({"max_tokens", "max_completion_tokens", "n_predict"})
 
 
@@ -78,6 +80,9 @@ def well_asked(prompt: Prompt, metadata: Metadata) -> Prompt:
     if "enable_thinking" in metadata.chat_template:
         added["chat_template_kwargs"] = {"enable_thinking": False}
     options = {**added, **prompt.options}
+    if not metadata.chat_template:  # such a model may write these marks as text, and go on
+        own = options.get("stop") or ()
+        options["stop"] = [*([own] if isinstance(own, str) else own), *CHATML]
     if "tools" in options:
         options["tools"] = broken_up(options["tools"], metadata.control_tokens)
     return replace(prompt, messages=messages, options=options)

@@ -14,7 +14,7 @@ from .engine import Engine, EngineSettings
 from .engines import engine_for
 from .gguf import Metadata, read_metadata
 from .keep_alive import KeepAlive, seconds_of
-from .kinds import check_model, check_projector
+from .kinds import check_model, check_projector, lacks_template
 from .process import check_installed
 from .references import is_reference
 from .vision import checked_file
@@ -63,6 +63,7 @@ class Runner:
         self._seeing = seeing
         self._paths: dict[str, Path] = {}
         self._capped: set[str] = set()  # the models whose context is smaller than was asked for, which was told
+        self._untaught: set[str] = set()  # those without a chat template, which was told
 
     def path(self, model: str) -> Path:
         """Return the file of a model, fetched where it is not here.
@@ -122,6 +123,16 @@ class Runner:
         projector = None if embeddings else self.projector(model)
         settings = EngineSettings(self.path(model), self.context_of(model), self._threads, embeddings, projector)
         return engine_for(settings, self.keep_alive, call)
+
+    def lacks_template(self, model: str) -> str | None:
+        """Say that a model has no chat template, and what to do; None if it has one."""
+        return lacks_template(self.path(model), self.metadata(model))
+
+    def warn_of_base(self, model: str) -> None:
+        """Warn, once for a model, if it has no chat template."""
+        if (lacking := self.lacks_template(model)) and model not in self._untaught:
+            self._untaught.add(model)
+            warn(lacking)
 
     def _warn_if_capped(self, model: str) -> None:
         """Warn, once for a model, if it cannot have a context as large as was asked for."""

@@ -155,6 +155,9 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
     code = _status_in(error) if status is None else status
     if is_too_long(label, said, code):
         return too_long(text, code)
+    is_passing = status is not None and (status in PASSING_STATUSES or status >= 500)
+    if is_passing:  # else the words alone say what has to be mended
+        text = f"status {status}: {text}"
     if is_limit(label, said, code):
         return limit_error(error if isinstance(error, dict) else sent, label, said, text, code)
     words = re.sub(r"/\S*", "", said).lower()  # without paths, such as that of a list of models
@@ -171,8 +174,8 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         kind = AuthenticationError
     elif code == 402:
         kind = QuotaExceededError
-    elif status is not None and (status in PASSING_STATUSES or status >= 500):
-        return ResponseStatusError(f"status {status}: {text}", status=status)
+    elif is_passing:
+        return ResponseStatusError(text, status=status)
     return kind(text, status=code, may_retry=False)
 
 

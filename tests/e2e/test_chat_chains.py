@@ -1,0 +1,80 @@
+"""The interactive chat with several providers."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no pseudo-terminals in the standard library", allow_module_level=True)
+
+from .command import Terminal
+from .test_cli_terminal import say
+
+pytestmark = pytest.mark.usefixtures("interruptible")
+
+
+def test_each_member_is_named_with_its_model(emulator: Emulator) -> None:
+    host = emulator.url.partition("//")[2]
+    chain = ["-p", f"{emulator.url}/v1:echo", "-p", "echo:any", "-p", "scripted"]
+    with Terminal("chat", *chain, COLUMNS="200") as terminal:
+        assert terminal.wait_for("> ").startswith(f"Chatting with {host} (echo) or Echo (any) or Scripted.\r\n")
+    with Terminal("chat", *chain, "-m", "one", COLUMNS="200") as terminal:
+        assert (
+            terminal.wait_for("> ")
+            .partition("\r\n")[2]
+            .startswith(f"Chatting with {host} or Echo or Scripted (one).\r\n")
+        )
+
+
+def test_usage_has_a_line_for_each_provider(emulator: Emulator) -> None:
+    with Terminal("chat", "-p", f"{emulator.url}/v1:echo", "-p", "echo", COLUMNS="200") as terminal:
+        terminal.wait_for("> ")
+        emulator.answer("one two")
+        say(terminal, "Count.")
+        assert say(terminal, "/usage").count("\r\n") == 1
+        say(terminal, "/model echo:any")
+        say(terminal, "Count.")
+        first, server, echo, _ = say(terminal, "/usage").split("\r\n")
+        assert first.startswith("2 calls: ")
+        assert server.startswith("  OpenAICompatible: 1 call: 1 token of prompts, 2 of answers; ")
+        assert echo.startswith("  Echo: 1 call: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("../own.gguf", "../own.gguf is a file on this machine, which Local can read; write /model local:../own.gguf"),
+        ("gpt-5,local", "gpt-5,local is not a model: several names must be providers, as in /model openai:gpt-5,local"),
+        ("gpt-4o-mimi", "no provider of the chat lists the model 'gpt-4o-mimi'; try gpt-4o-mini, gpt-4"),
+    ],
+)
+def test_what_is_no_model_leads_to_what_can_be_written(name: str, refused: str, emulator: Emulator) -> None:
+    with Terminal("chat", "-p", f"{emulator.url}/v1", "-p", "echo", COLUMNS="200") as terminal:
+        terminal.wait_for("> ")
+        assert say(terminal, f"/model {name}") == f"Error: {refused}\r\n> "
+
+
+def test_a_file_that_a_server_lists_is_its_model(emulator: Emulator) -> None:
+    emulator.configure(models=["own.gguf", "a,b"])
+    with Terminal("chat", "-p", f"{emulator.url}/v1", COLUMNS="200") as terminal:
+        terminal.wait_for("> ")
+        for name in ("own.gguf", "a,b"):
+            assert say(terminal, f"/model {name}") == f"The model is {name} from now on.\r\n> "
+
+
+def test_the_next_message_asks_all_again_where_none_could_answer(emulator: Emulator) -> None:
+    server = f"{emulator.url}/v1"
+    with Terminal("chat", "-p", f"{server}:one", "-p", f"{server}:two", COLUMNS="500") as terminal:
+        terminal.wait_for("> ")
+        for _ in range(FAILURES_TO_OPEN + 1):
+            emulator.fail("quota")
+            emulator.fail("quota")
+            said = say(terminal, "Hello")
+            assert "no provider answered" in said
+            assert "skipped" not in said
+        assert say(terminal, "Hello") == "Hello\r\n> "
