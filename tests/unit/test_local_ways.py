@@ -43,6 +43,7 @@ def chain(body: str, length: int = 30, last: str = '"a"') -> str:
         ('root ::= ("a"?){40,} "b"', 43),
         ('root ::= ("a"?){50}', 50),
         ('root ::= ("a"?){51}', MANY),
+        ('root ::= ("a" | ){51}', MANY),
         ('root ::= x x\nx ::= ("a"?){25} "b" ("a"?){26}', MANY),
         ('root ::= ("a"?){30} x ("a"?){10}\nx ::= ("b"? "c"?){6}', MANY),
         ('root ::= ("a"? "b"){100}', 2),

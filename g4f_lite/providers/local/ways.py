@@ -93,7 +93,8 @@ class _Rules:
                 parts.append(NOTHING if kind == "empty" else (1, 0, 1, 0, 0))
         choices.append(self._sequence(parts))
         some, none, ends, first, last = zip(*choices, strict=True)
-        return self._counted(sum(some), sum(none), max(ends), max(first), max(last))
+        left_out = min(sum(none), 1)
+        return self._counted(sum(some), sum(none), max(ends), max(*first, left_out), max(*last, left_out))
 
     def _sequence(self, parts: list[Ways]) -> Ways:
         ways = NOTHING
