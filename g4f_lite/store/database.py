@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,6 @@ from ..http.forks import ForkGate, lock_free_in_children
 BUSY_SECONDS = 30.0  # that a statement waits while another process writes, unless the kind of file says otherwise
 _RETRY_SECONDS = 0.01  # between tries to switch to WAL, during which SQLite itself does not wait
 _lock = lock_free_in_children()  # of the connections of all databases
-_gate = ForkGate()  # to SQLite, which has locks of its own for the whole process
 _inherited: list[Any] = []  # connections of a parent process, which must be neither used nor closed after a fork
 
 # What SQLite says, what it means, and what to do; Python 3.10 does not give its error codes.
@@ -76,6 +74,22 @@ class _Idle:
                 connection.close()
 
 
+_all_idle: weakref.WeakSet[_Idle] = weakref.WeakSet()
+
+
+def _close_idle() -> None:
+    """Close what nobody uses, before a fork: SQLite in the child would take the parent's locks for its own."""
+    with _lock:
+        every = list(_all_idle)
+    for idle in every:
+        idle.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_close_idle)  # the last one to be registered, which is the gate, is the first to run
+_gate = ForkGate()  # to SQLite, which has locks of its own for the whole process
+
+
 class Database:
     """A SQLite file of this library, which several processes and threads may use at once::
 
@@ -96,6 +110,8 @@ class Database:
         self.path = Path(os.path.abspath(path))  # also a relative one stays the same after a chdir
         self._kind = kind
         self._idle = _Idle()
+        with _lock:
+            _all_idle.add(self._idle)
         # Not by __del__: in a circle of garbage the connections might come first, and complain that they are open.
         weakref.finalize(self, _Idle.close, self._idle)
         self._closed = 0  # how often; what was lent before is closed when it comes back
@@ -162,11 +178,11 @@ class Database:
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection in autocommit mode, which nobody else uses or closes meanwhile."""
-        with _lock:
-            self._idle.leave_to_parent()
-            connection = self._idle.connections.pop() if self._idle.connections else None
-            closed, process = self._closed, self._idle.process
         with _gate.passed():
+            with _lock:
+                self._idle.leave_to_parent()
+                connection = self._idle.connections.pop() if self._idle.connections else None
+                closed, process = self._closed, self._idle.process
             connection = connection or self._open()
             try:
                 yield connection
@@ -180,23 +196,28 @@ class Database:
                         connection.close()
 
     def _create(self) -> None:
-        """Make the file with its mode before SQLite would make it with the usual one."""
+        """Make the file with its mode before SQLite would make it with the usual one.
+
+        A file that is there is not opened: to close it would release all locks that the process has on it, those of
+        other connections too, and the next process that closes it would take away what they write.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
-        except IsADirectoryError:
-            raise self._error("directory", "it is a folder; name a file in it") from None
+            with _lock:  # until it is closed, nobody here has a lock on it
+                os.close(os.open(os.path.realpath(self.path), flags, 0o600))
+            return
+        except FileExistsError:
+            pass
         except OSError as error:
             if not self.path.parent.is_dir():
                 raise self._error("unwritable", f"there is no folder {self.path.parent}; make it first") from error
-            if self.path.is_dir():  # which Windows calls a lack of permission
-                raise self._error("directory", "it is a folder; name a file in it") from None
-            hint = "check its permissions and those of its folder"
-            raise self._error("unwritable", f"{error.strerror or error}; {hint}") from error
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise self._error("foreign", "it is not a regular file; name another one")
-        finally:
-            os.close(descriptor)
+            if not self.path.exists():
+                hint = "check its permissions and those of its folder"
+                raise self._error("unwritable", f"{error.strerror or error}; {hint}") from error
+        if self.path.is_dir():  # which Windows calls a lack of permission
+            raise self._error("directory", "it is a folder; name a file in it")
+        if not self.path.is_file():
+            raise self._error("foreign", "it is not a regular file; name another one")
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -7,6 +7,7 @@ import os
 import pickle
 import sqlite3
 import stat
+import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -100,6 +101,45 @@ def test_a_child_opens_a_connection_of_its_own(tmp_path: Path) -> None:
         assert os.waitpid(child, 0)[1] == 0
         write(database, "parent again")
         assert [text for (text,) in database.rows("SELECT text FROM notes")] == ["parent", "child", "parent again"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_what_a_child_writes_stays_when_its_parent_closes_the_file(tmp_path: Path) -> None:
+    with Database(tmp_path / "notes.db", NOTES) as database:
+        write(database, "parent")
+        (told, tell), (closed, close) = os.pipe(), os.pipe()
+        child = os.fork()
+        if child == 0:
+            write(database, "child")
+            os.write(tell, b"1")
+            os.read(closed, 1)
+            write(database, "child again")
+            os._exit(0)
+        os.read(told, 1)
+        database.rows("SELECT 1")
+        database.close()
+        os.write(close, b"1")
+        assert os.waitpid(child, 0)[1] == 0
+        assert database.rows("SELECT text FROM notes") == [("parent",), ("child",), ("child again",)]
+    for descriptor in (told, tell, closed, close):
+        os.close(descriptor)
+
+
+def test_another_process_takes_nothing_from_a_file_that_is_opened_twice_here(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    elsewhere = (
+        "import sqlite3, sys; other = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "other.execute(\"INSERT INTO notes VALUES ('elsewhere')\"); other.close()"
+    )
+    with Database(path, NOTES) as first:
+        write(first, "one")
+        with Database(path, NOTES):
+            for text in ("two", "three"):
+                subprocess.run([sys.executable, "-c", elsewhere, str(path)], check=True)
+                write(first, text)
+    with Database(path, NOTES) as again:
+        texts = [text for (text,) in again.rows("SELECT text FROM notes")]
+    assert texts == ["one", "elsewhere", "two", "elsewhere", "three"]
 
 
 def test_a_copy_in_another_process_is_of_the_same_file(tmp_path: Path) -> None:
