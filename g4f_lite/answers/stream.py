@@ -132,18 +132,18 @@ class AnswerStream(Generator[Piece, None, None]):
         raise TypeError("an answer in progress cannot be copied or pickled; read it, and copy or pickle its text()")
 
     def start(self) -> AnswerStream:
-        """Send the prompt and wait for the first delta, so that errors are raised here.
+        """Send the prompt, wait for the first delta, so that errors are raised here, and return the stream itself.
 
-        :returns: the stream itself
         :raises G4FLiteError: if the answer does not begin
         """
         if not self._buffer.has_content:
             try:
                 self._waiting.extend(up_to_content(self.deltas(), Buffer()))
-            except ResponseFormatError as error:
-                self._record_failure(error)
-                self._close_source()
-                raise
+            except G4FLiteError as error:
+                if self.error is None:  # there is too much before the first content
+                    self._record_failure(error)
+                    self._close_source()
+                raise shortened(error)
         return self
 
     def text(self) -> Answer:
