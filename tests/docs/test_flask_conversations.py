@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -131,6 +133,11 @@ def test_a_backup_while_a_worker_writes(load: Load) -> None:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM messages").fetchall()
         second = worker.create("Is it lost?")
-        load("backup")
+        old = os.umask(0)
+        try:
+            load("backup")
+        finally:
+            os.umask(old)
+    assert stat.S_IMODE(os.stat("copy.sqlite").st_mode) == 0o600
     with Conversations("copy.sqlite") as copy:
         assert {info.id for info in copy.list()} == {first, second}
