@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ _LIVE = {
     "max_pause": LONGEST_PAUSE,
     "max_outage": LONGEST_OUTAGE,
     "fresh": False,
+    "reject_provider": (),
 }
 
 
@@ -108,6 +110,12 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @price_option
 @click.option("--fresh", is_flag=True, help="Ask again even where an answer is stored.")
 @click.option(
+    "--reject-provider",
+    metavar="NAME",
+    multiple=True,
+    help="Ask again where the stored answer is from this provider, as the column provider names it.",
+)
+@click.option(
     "--retry-failed",
     is_flag=True,
     help="With --hosted: ask again for what failed, one by one at the full price.",
@@ -132,6 +140,7 @@ def command(
     head: int | None,
     estimate: bool,
     price: PriceLike | None,
+    reject_provider: tuple[str, ...],
     retry_failed: bool,
     hosted: Path | None,
     poll: float,
@@ -156,7 +165,7 @@ def command(
     if files.output.path is None:
         require_output()
     if hosted is not None:
-        _refuse_live_options({"store": store, **options})
+        _refuse_live_options({"store": store, "reject_provider": reject_provider, **options})
     _check_names(provider_options, engine)
     rows = files.read(template, empty=empty, head=head)
     prompts = [row.prompt for row in rows if row.prompt is not None]
@@ -198,6 +207,8 @@ def command(
         client, results = begun(api_key="none")  # which a hosted batch lacks, and an estimate does not need
     if retry_failed:
         results.reject(lambda result: result.error is not None)
+    if reject_provider and not options["fresh"]:
+        _reject(results, reject_provider)
 
     def unused() -> int:
         """Count the answers in the store to other questions than those of the file."""
@@ -230,6 +241,17 @@ def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
             if re.search(r"\s|\{", name.strip()):
                 raise Misuse(f"-p is --provider, and there is no provider {name.strip()!r}; did you mean --prompt?")
             options.choose(engine)
+
+
+def _reject(results: BatchResults[Any], names: Sequence[str]) -> None:
+    """Ask again for the stored answers of some providers, and note the names that no such answer has."""
+    stored = sorted({result.provider or "" for result in results.so_far})
+    unwanted = {name.casefold() for name in names}
+    for name in names:
+        if name.casefold() not in map(str.casefold, stored):
+            known = f"; these answers are from {' and '.join(stored)}" if stored else ""
+            note(f"no stored answer is from {name}{known}")
+    results.reject(lambda result: (result.provider or "").casefold() in unwanted)
 
 
 def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int) -> None:

@@ -1,0 +1,61 @@
+"""``g4f-lite batch`` on a chain: what its last resort answered, and how it is asked again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+
+from .command import assert_refused, call
+
+
+@pytest.fixture
+def command(emulator: Emulator, tmp_path: Path) -> list[str]:
+    """Give a batch of two rows of which the emulator answers the first, and Echo the second in its place."""
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    emulator.answer("first")
+    emulator.fail("status", status=401, nth=2)
+    files = [str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl")]
+    return ["batch", *files, "-p", f"{emulator.url}/v1", "-p", "echo", "--workers", "1"]
+
+
+def answers(path: Path) -> list[tuple[str, str]]:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [(row["provider"], row["answer"]) for row in rows]
+
+
+def sent(emulator: Emulator) -> int:
+    return len([request for request in emulator.requests if request.step == "prompt"])
+
+
+def test_what_the_last_resort_answered_is_asked_again(command: list[str], emulator: Emulator, tmp_path: Path) -> None:
+    done = call(*command)
+    first, last = answers(tmp_path / "out.jsonl")
+    assert (done.returncode, first, last) == (0, ("OpenAICompatible", "first"), ("Echo", "two"))
+    before = sent(emulator)
+    told = call(*command, "--reject-provider", "echo", "--estimate").stdout
+    assert told.startswith("1 prompt to send, 1 answer stored; ")
+    emulator.answer("second")
+    done = call(*command, "--reject-provider", "echo")
+    assert (done.returncode, sent(emulator)) == (0, before + 1), done.stderr
+    both = [first, ("OpenAICompatible", "second")]
+    assert answers(tmp_path / "out.jsonl") == both
+    assert call(*command).returncode == 0
+    assert (answers(tmp_path / "out.jsonl"), sent(emulator)) == (both, before + 1)
+
+
+def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:
+    call(*command)
+    before = sent(emulator)
+    done = call(*command, "--reject-provider", "Eko")
+    assert "Note: no stored answer is from Eko; these answers are from Echo and OpenAICompatible\n" in done.stderr
+    assert (done.returncode, sent(emulator)) == (0, before)
+
+
+def test_a_hosted_batch_has_no_answers_of_others(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), *here, "--hosted", str(tmp_path / "run"), "--reject-provider", "x")
+    assert_refused(done, "--reject-provider cannot be used with --hosted, where the service ")
