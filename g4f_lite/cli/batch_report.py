@@ -73,28 +73,26 @@ def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
 
 
 class Fallbacks:
-    """Who answered prompts of a batch in the place of providers before it in the chain, and why those did not."""
+    """Who answered prompts of a batch in the place of the first provider of the chain, and why that one did not."""
 
     def __init__(self) -> None:
         self._told: dict[str | None, str] = {}  # of each that did not answer, the first time
-        self._answering: set[str] = set()
 
     def add(self, errors: list[G4FLiteError], answering: str) -> None:
-        """Count a call, as ``on_fallback`` of a chain; several threads may do so at once."""
-        self._answering.add(answering)
+        """Note a call, as ``on_fallback`` of a chain; several threads may do so at once."""
         for name, told in told_of_members(errors).items():
             self._told.setdefault(name, told)
 
-    def in_words(self, answers: Counter[str | None]) -> str:
-        """Say how many answers are of whom, and why; nothing if each is of the first provider.
+    def in_words(self, answers: Counter[str], first: str) -> str:
+        """Say how many answers are of whom, and why if that is known; nothing if each is of the first provider.
 
-        :param answers: how many answers each provider has given
+        :param answers: how many answers each provider has given, now or before
+        :param first: the name of the first provider
         """
-        given = [(name, answers[name]) for name in sorted(self._answering) if answers[name]]
-        if not given or not self._told:
+        given = [f"{name} gave {number:,}" for name, number in sorted(answers.items()) if name != first]
+        if not given:
             return ""
-        gave = " and ".join(f"{name} gave {number:,}" for name, number in given)
-        return f"{gave} of {counted(answers.total(), 'answer')}; {'; '.join(self._told.values())}"
+        return "; ".join([f"{' and '.join(given)} of {counted(answers.total(), 'answer')}", *self._told.values()])
 
 
 class Progress:

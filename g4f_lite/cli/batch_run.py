@@ -27,6 +27,7 @@ from .batch_files import BatchFiles
 from .batch_report import Fallbacks, Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
 from .notes import is_quiet, note
+from .options import named_members
 
 _SHOWN_REASONS = 6
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
@@ -77,7 +78,7 @@ class BatchRun:
         :raises click.ClickException: if the batch stops, a prompt fails, or a file cannot be written
         """
         output, failures = self.files.output, self.files.failures
-        answers: Counter[str | None] = Counter()  # of this run, by provider
+        answers: Counter[str] = Counter()  # by provider
         with ExitStack() as stack:
             stack.enter_context(_terminated_as_interrupted())
             stack.enter_context(output)
@@ -99,7 +100,7 @@ class BatchRun:
             note(told)
         elif self.files.skipped:
             note(f"{counted(self.files.skipped, 'empty row')} not sent")
-        if told := self.fallbacks.in_words(answers):
+        if told := self.fallbacks.in_words(answers, named_members(self.client.provider)[0][0]):
             note(told)
         if wrong:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
@@ -115,10 +116,10 @@ class BatchRun:
                 text += f"; {kept}, and these rows are in {output.partial}"
             raise (Passing if passes else Failure)(text)
 
-    def _write(self, answers: Counter[str | None]) -> list[Result[Any]]:
+    def _write(self, answers: Counter[str]) -> list[Result[Any]]:
         """Write the rows with their answers as they come, and return the results that are failures.
 
-        :param answers: counts those that do not come from the store, by provider
+        :param answers: counts them by provider
         """
         output, failures, results = self.files.output, self.files.failures, self.results
         writer = self.files.writer()
@@ -140,8 +141,8 @@ class BatchRun:
             for row, result in self._all_that_come():
                 with output.writing():
                     writer.write(row, result)
-                if result.answer is not None and not result.is_stored:
-                    answers[result.provider] += 1
+                if result.answer is not None:
+                    answers[result.provider or ""] += 1
                 if result.error is not None:
                     wrong.append(result)
                     if failures is not None and writer_of_failures is not None:

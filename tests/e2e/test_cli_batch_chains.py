@@ -41,10 +41,18 @@ def test_what_the_last_resort_answered_is_asked_again(command: list[str], emulat
     emulator.answer("second")
     done = call(*command, "--reject-provider", "echo")
     assert (done.returncode, sent(emulator)) == (0, before + 1), done.stderr
+    assert "gave" not in done.stderr
     both = [first, ("OpenAICompatible", "second")]
     assert answers(tmp_path / "out.jsonl") == both
     assert call(*command).returncode == 0
     assert (answers(tmp_path / "out.jsonl"), sent(emulator)) == (both, before + 1)
+
+
+def test_a_note_counts_what_the_last_resort_answered_before(command: list[str], tmp_path: Path) -> None:
+    assert "Note: Echo gave 1 of 2 answers; OpenAICompatible did not answer (" in call(*command).stderr
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    for _ in range(2):
+        assert call(*command).stderr.endswith("Note: Echo gave 1 of 3 answers\n")
 
 
 def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:

@@ -105,7 +105,7 @@ def test_a_batch_notes_at_its_end_who_answered_in_the_place_of_whom(emulator: Em
     )
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         assert [row["provider"] for row in csv.DictReader(file)] == ["Echo", "Echo"]
-    assert call(*command, "groq,echo", GROQ_API_KEY=KEY).stderr == ""  # all are stored
+    assert call(*command, "groq,echo", GROQ_API_KEY=KEY).stderr == "Note: Echo gave 2 of 2 answers\n"  # stored ones
     assert call(*command, "echo,groq", "--fresh", GROQ_API_KEY=KEY).stderr == ""
 
 
