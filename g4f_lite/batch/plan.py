@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..arguments import warn
 from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..store.answers import AnswerStore, Key
@@ -17,6 +18,7 @@ from ..timeout import Allowance
 from .inputs import add_place, as_prompt
 from .pace import Meter
 from .result import Result
+from .summary import told_of_others
 from .task import Calls, Task
 from .workers import Workers
 
@@ -58,6 +60,7 @@ class Plan:
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
     _accepts_text: bool = False
+    _has_begun: bool = False
 
     def begin_anew(self) -> None:
         """Forget the prompts that were seen, which are checked once more."""
@@ -144,6 +147,19 @@ class Plan:
         if self.store is None:
             return 0
         return len({*self.store.keys()}.difference(keys))  # of one moment: others may add answers meanwhile
+
+    def warn_of_others(self, keys: Collection[Key | None]) -> None:
+        """Warn once if the store has answers, and none of them is to one of the prompts that are sent.
+
+        :param keys: those of the prompts that are all there
+        :raises StoreError: if the store cannot be read
+        """
+        is_first, self._has_begun = not self._has_begun, True
+        if self.store is None or not keys or self.fresh or self.progress is False or not is_first:
+            return
+        others = self.unused(keys)
+        if others and others == len(self.store.keys()):
+            warn(told_of_others(self.store.database.path, others, len(keys)))
 
     def label(self, index: int) -> Any:
         """Return the label of a prompt; its position where the prompts have none."""

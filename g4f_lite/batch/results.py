@@ -34,8 +34,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
             print(prompt, result.error or result.text)
 
     Leaving the loop cancels what has not started and closes what is in progress; iterating again goes on.  Where the
-    prompts come from an iterator, each result is given once, and only failures are kept; there is no ``len()`` and no
-    ``[i]``.
+    prompts come from an iterator, each result is given once, only failures are kept, and ``len()`` and ``[i]`` fail.
 
     :param inputs: the prompts
     :param plan: how they are to be answered
@@ -343,6 +342,7 @@ class BatchResults(Watched, NotAColumn, Generic[T]):
 
     def _start(self, indexes: Iterable[int]) -> Run:
         self.check()
+        self._plan.warn_of_others(self._keys)
         self._reason = None
         total = len(self) if self._inputs.is_sized else None
         progress = Progress(self._plan.progress, total, self._usage.done, self._plan.calls.spent, lambda: self.pace)

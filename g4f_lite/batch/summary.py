@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -200,6 +201,14 @@ def told_of_failures(results: Sequence[Result[Any]]) -> str:
     """Say how many prompts failed, and why the first of them did; nothing if none failed."""
     failed = [result for result in results if result.error is not None]
     return f"{len(failed):,} of {counted(len(results), 'prompt')} failed: {failed[0].error_text:.300}" if failed else ""
+
+
+def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> str:
+    """Say that answers in a store are to other questions, and how many prompts are sent nevertheless."""
+    return (
+        f"{store} has {counted(unused, 'answer')} to other questions than these: another prompt, provider, "
+        f"URL, key, model or option makes another question, and {counted(calls, 'prompt')} will be sent"
+    )
 
 
 def knows_time_left(answered: int, in_progress: int) -> bool:

@@ -20,6 +20,7 @@ from ..batch.summary import (
     dollars,
     duration,
     knows_time_left,
+    told_of_others,
     told_of_pace,
     told_of_pause,
 )
@@ -39,11 +40,7 @@ def told_of_unused(estimate: Estimate, store: Path, failed: Path | None) -> str 
     if not estimate.unused or not estimate.calls:
         return None
     advice = "" if failed is None else f"; to ask only what failed, give {failed} as IN"
-    return (
-        f"{store} has {counted(estimate.unused, 'answer')} to other questions than these: another prompt, provider, "
-        f"URL, key, model or option makes another question, and {counted(estimate.calls, 'prompt')} will be sent"
-        f"{advice}"
-    )
+    return told_of_others(store, estimate.unused, estimate.calls) + advice
 
 
 def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float | None, skipped: int = 0) -> str:

@@ -193,7 +193,8 @@ class ManyPrompts:
         :param executor: a ``concurrent.futures.Executor`` that makes the calls, such as one of Dask, and gets several
             prompts at once where answers are short; for its processes the provider is pickled without its key, which
             they take from their environment
-        :param store: a file in which each answer is kept as it comes; the same batch later goes on from there
+        :param store: a file in which each answer is kept as it comes; the same batch later goes on from there.
+            If it has answers, and none to a prompt of a list, that is a UserWarning, unless ``progress=False``
         :param rpm: requests per minute; None without a limit
         :param tpm: tokens per minute, of prompts and answers; None without a limit
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it

@@ -106,6 +106,7 @@ def test_answers_that_are_asked_again_are_none_to_other_questions(tmp_path: Path
 @pytest.mark.parametrize(
     "changed", [{"model": "other"}, {"temperature": 0.5}, {"system": "Be brief."}, {"max_tokens": 5}, {"fresh": True}]
 )
+@pytest.mark.filterwarnings("ignore:.* to other questions than these:UserWarning")
 def test_another_question_about_the_same_prompt_is_asked(tmp_path: Path, changed: dict[str, Any]) -> None:
     provider, path = Counts(), tmp_path / "answers.db"
     texts(provider, ["a"], path)

@@ -103,6 +103,7 @@ def test_tools_run_in_a_batch(tmp_path: Path) -> None:
     assert client.map(["Oslo", "Rome"], tools=[weather], store=tmp_path / "answers.db").estimate().stored == 2
 
 
+@pytest.mark.filterwarnings("ignore:.* to other questions than these:UserWarning")
 def test_another_type_is_asked_again(client: Client, people: People, tmp_path: Path) -> None:
     pytest.importorskip("msgspec")
     client.map(["Ada 36"], output=Person, store=tmp_path / "people.db").outputs()

@@ -319,6 +319,7 @@ def key_of_the_customer() -> str:
 
 
 @pytest.mark.parametrize("kept_in", ["cache", "store"])
+@pytest.mark.filterwarnings("ignore:.* to other questions than these:UserWarning")
 def test_no_customer_gets_the_answer_that_the_key_of_another_got(kept_in: str, tmp_path: Path) -> None:
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         text = f"the account of {request.headers['Authorization']}"

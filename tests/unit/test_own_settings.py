@@ -89,6 +89,7 @@ def service() -> Iterator[responses.RequestsMock]:
         {"user": "ann", "secret": "the-good-secret", "session": requests.Session()},
     ],
 )
+@pytest.mark.filterwarnings("ignore:.* to other questions than these:UserWarning")
 def test_a_cache_and_a_store_give_nobody_the_answer_of_another(
     tmp_path: Path, service: responses.RequestsMock, other: dict[str, Any]
 ) -> None:
