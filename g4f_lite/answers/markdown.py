@@ -43,6 +43,8 @@ _OUTSIDE_FENCES = rf"""(?x)
 _DOLLAR = "<span>&#36;</span>"  # MathJax looks for formulas in the page too, but not across the borders of elements
 # Which TeX reads alike.  Where a renderer sees no formula, pandoc could take all from its ^ or ~ up to another one's.
 _IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}", "^": "^ ", "~": "~ "}
+# A label draws nothing, and MathJax refuses it when the output is drawn again.
+_LABEL = r"(?<!\\)\\label\s*\{[\w\s:.,*/-]*\}"
 _FENCE = r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)"
 _LANGUAGE = r"[\w.+#-]*"
 _LONG_MATH = r"\$\$|\\(?=begin\{)|(?<!\\)\\+(?=\\[\[(])"  # the beginning of a formula that may have several lines
@@ -173,6 +175,8 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
 
 def _in_math(formula: str, mark: str) -> str:
     """Return a formula between two marks, or its text where it has more in it than what is drawn."""
+    if mark != "$":
+        formula = re.sub(_LABEL, " ", formula)
     if not is_formula(formula):
         dollars = _DOLLAR * len(mark)
         return f"{dollars}{_as_entities(formula)}{dollars}"
