@@ -156,6 +156,21 @@ def test_a_fence_stays_code_wherever_it_was(fence: str) -> None:
     assert page.tags <= {"p", "ol", "ul", "li", "pre", "code"}
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("So:\n\n    if (a^b) {\n\n        <c>}\n\nDone", "So:\n\n```\nif (a^b) {\n\n    <c>}\n```\n\nDone"),
+        ("\tx ``` {y}", "\n\n````\nx ``` {y}\n````\n\n"),
+        ("So:\n\n    a = b", "So:\n\n    a = b"),
+        ("So:\n    {a}", "So:\n    &#123;a}"),
+        ("1. So:\nand\n\n    {a}", "1. So:\nand\n\n    &#123;a}"),
+        ("- b\n\nSo:\n\n    {a}", "- b\n\nSo:\n\n```\n{a}\n```\n\n"),
+    ],
+)
+def test_indented_code_has_no_entities(given: str, shown: str) -> None:
+    assert safe_markdown(given) == shown
+
+
 def test_a_fence_holds_fences_of_fewer_backticks() -> None:
     assert safe_markdown("````\n```\n<b>\n```\n````") == "\n````\n```\n<b>\n```\n````\n\n"
 
@@ -332,6 +347,8 @@ def test_an_answer_is_shown_so() -> None:
         "$$" + "a\n" * 20_000,
         "\\begin{a}",
         "\\begin{a}" + "a\n" * 20_000,
+        "    {\n",
+        "\n    {\na",
         "```\n",
         "````\n```\n",
         f"![a]({IMAGE[:22]}",
