@@ -210,10 +210,11 @@ def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
 
 
 def note_waits(provider: BaseProvider) -> None:
-    """Have a provider, or the members of a chain, note the waits that their services ask for."""
+    """Have a provider, or the members of a chain, note the waits that their services ask for, or have asked for."""
     for name, one in named_members(provider):
         if isinstance(one, Provider):
             one.on_retry = partial(_note_wait, name)
+            one.cool_downs.on_wait = partial(_note_cool_down, name)
 
 
 def named_members(provider: BaseProvider) -> list[tuple[str, BaseProvider]]:
@@ -225,6 +226,11 @@ def named_members(provider: BaseProvider) -> list[tuple[str, BaseProvider]]:
 def _note_wait(name: str, error: G4FLiteError, attempt: int, wait: float) -> None:
     if getattr(error, "retry_after", None) and wait >= WAIT_SECONDS:
         note(f"{name} asks to wait {wait:.0f} s; waiting (Ctrl-C ends it)")
+
+
+def _note_cool_down(name: str, wait: float) -> None:
+    if wait >= WAIT_SECONDS:
+        note(f"{name} asked to wait, and {wait:.0f} s are left; waiting (Ctrl-C ends it)")
 
 
 def note_unlisted(errors: list[G4FLiteError]) -> None:

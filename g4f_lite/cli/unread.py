@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import click
 
+from ..providers.openai.presets import PRESETS
 from ..providers.registry import name_and_model
 from ..providers.selection import ANY_SERVER, names_any_server
 from .notes import note
@@ -31,8 +32,18 @@ def note_unread_settings() -> None:
         note("G4F_LITE_API_KEY is not used; it is for the server that G4F_LITE_BASE_URL names")
     if os.environ.get("OPENAI_BASE_URL") and not any(os.environ.get(name) for name in _CHOOSING):
         note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
+    if uses := uses_of_keys():
+        note(f"no provider is named, and the embedded model answers; {', '.join(uses)}")
     if names := unread_in_file():
         note(f"the file .env is not read; set {', '.join(names)} in the environment")
+
+
+def uses_of_keys() -> list[str]:
+    """Say of each preset's key in the environment which option uses it; of none, if another variable is there."""
+    if any(os.environ.get(name) for name in (*_CHOOSING, "OPENAI_BASE_URL")):
+        return []
+    keys = {name: preset.key_variable for name, preset in PRESETS.items() if preset.key_variable}
+    return [f"-p {name} uses {variable}" for name, variable in keys.items() if os.environ.get(variable)]
 
 
 def note_unread_model(names: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ class CoolDowns:
     :param clock: tells the time in seconds; a test gives its own
     :param draw: draws a number between two others; a test gives its own
     :ivar running: when the cool-down of a model ends, how long it is, and how many calls have waited for it
+    :ivar on_wait: called before each wait of a call with its seconds
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class CoolDowns:
         self._clock = clock
         self._draw = draw
         self.running: dict[str, tuple[float, float, int]] = {}
+        self.on_wait: Callable[[float], None] | None = None
 
     def begin(self, model: str, seconds: float, most: float) -> None:
         """Block calls to a model for so many seconds, unless a cool-down that ends later is in progress.

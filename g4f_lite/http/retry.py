@@ -100,6 +100,8 @@ def attempts(
     def counted() -> Result:
         while pause := _pause(service, retry, model, deadline):
             logger.info("%s: waiting %.2f s for a rate limit that another call met", service.name, pause)
+            if service.cool_downs.on_wait is not None:
+                service.cool_downs.on_wait(pause)
             deadline.waited += pause
             deadline.sleep(pause)
         exchange.attempts += 1

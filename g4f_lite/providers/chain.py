@@ -29,7 +29,7 @@ from ..prompt import Prompt
 from ..timeout import Timeout
 from .base import BaseProvider
 from .failure_words import words_of
-from .turns import Member, Turns
+from .turns import Member, Turns, is_own_model
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Chain(Protocol):
     each: Timeout | float | None
     _usual: Timeout
     on_fallback: OnFallback | None
+    told_lacking: set[str | None] | None
     _clock: Callable[[], float]
 
     def scrub(self, error: BaseException) -> None: ...
@@ -223,8 +224,21 @@ class ChainCall(CheckedSource):
         for error in errors:
             if isinstance(error, AuthenticationError) and error.status is not None:
                 warn(f"another provider answers, as this one rejected its key: {error}")
-            elif isinstance(error, ModelNotSupportedError) and not self._prompt.model:  # but its own
+            elif isinstance(error, ModelNotSupportedError) and not self._prompt.model:
                 warn(f"another provider answers, as this one lacks its model: {error}")
+            elif isinstance(error, ModelNotSupportedError) and self._is_news(error.provider):
+                warn(f"another provider answers, as this one lacks the model of the call: {error}")
+
+    def _is_news(self, name: str | None) -> bool:
+        """Return whether nobody was told yet that a member lacks the model of a call, which is not another one's own.
+
+        :param name: the member's
+        """
+        told = self._chain.told_lacking
+        if told is None or name in told or is_own_model(self._members, self._prompt.model or ""):
+            return False
+        told.add(name)
+        return True
 
     def _telling_model(self, position: int) -> str | None:
         """Return the model of a member whose name others have too, if the prompt names none for all of them."""

@@ -42,7 +42,7 @@ class Fallback(BaseProvider):
         the last provider has the time left.  A Timeout or a (connect, read) pair is that of each, the last one too
     :param on_fallback: called before an answer for which others failed first, with a list of their errors, and the name
         of the provider that answers, with its model if others have that name; what it raises is a warning.  Without it
-        a key that one rejected, or a model of its own that it lacks, is a warning
+        a key that one rejected, or a model that it lacks, is a warning
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two
@@ -92,7 +92,8 @@ class Fallback(BaseProvider):
         self._clock = clock
         self._members = members_of(self.providers, clock)
         self.priced_at = "" if all(one.priced_at == "" for one in self.providers) else None
-        self.warns_of_model = True  # of members without that of a call: once, and not where strangers name it
+        # The members of which a warning has said that they lack the model of a call; None where strangers name it.
+        self.told_lacking: set[str | None] | None = set()
 
     @property
     def known_options(self) -> frozenset[str] | None:
@@ -114,9 +115,10 @@ class Fallback(BaseProvider):
         the time left is shared among the members left, so that the last one gets its turn.
         """
         refusals = self._refusals(prompt)
-        if prompt.model and self.warns_of_model and (skipped := without_model(self._members, prompt.model)):
-            self.warns_of_model = False
-            warn(skipped)
+        if prompt.model and self.told_lacking is not None:
+            skipped = without_model(self._members, prompt.model, self.told_lacking)
+            if skipped:
+                warn(skipped)
         return AnswerStream(lambda: ChainCall(self, prompt, refusals), provider=self.name, model=prompt.model)
 
     def begin(self, prompt: Prompt) -> ChainCall:

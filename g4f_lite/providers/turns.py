@@ -113,21 +113,25 @@ def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> lis
     return [Member(provider, CircuitBreaker(clock), name(provider), set()) for provider in providers]
 
 
-def without_model(members: list[Member], model: str) -> str | None:
+def is_own_model(members: list[Member], model: str) -> bool:
+    """Return whether a model is the own one of a member: then each has been given its own, and may lack this one."""
+    return any(getattr(member.provider, "model", None) == model for member in members)
+
+
+def without_model(members: list[Member], model: str, told: set[str | None]) -> str | None:
     """Say which members a call with this model skips, because others have it and they do not; None if there are none.
 
-    Nor is anything said where it is the own model of a member: then each has been given its own, as is advised.
-
     :param model: the model of the call, which is asked of all members
+    :param told: the names of those of which that has been said before; gets those of which it is said now
     """
     without = [member for member in members if member.lacks(model)]
-    is_own = any(getattr(member.provider, "model", None) == model for member in members)
-    if is_own or not without or len(without) == len(members):
+    names = dict.fromkeys(member.name for member in without)
+    if is_own_model(members, model) or told.issuperset(names) or len(without) == len(members):
         return None
-    names = " and ".join(dict.fromkeys(member.name for member in without))
+    told.update(names)
     having = next(member for member in members if member not in without).written(model)
     advice = f"to let each member use its own model, name this one with its provider, as in {having}"
-    return f"{names} will be skipped for lack of the model {model!r}; {advice}"
+    return f"{' and '.join(names)} will be skipped for lack of the model {model!r}; {advice}"
 
 
 class Turns:

@@ -274,15 +274,15 @@ def test_a_quiet_batch_tells_of_failures_only(
     assert call(*table, *here).stderr.endswith("Note: 3 empty rows not sent\n")
 
 
-@pytest.mark.parametrize(("named", "told"), [("", True), ("local", False)])
-def test_a_batch_that_names_no_provider_tells_that_the_embedded_model_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, told: bool
+@pytest.mark.parametrize(("named", "key", "told"), [("", "", 1), ("", "gsk-1", 1), ("local", "gsk-1", 0)])
+def test_a_batch_that_names_no_provider_tells_once_that_the_embedded_model_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, key: str, told: int
 ) -> None:
     class Local(Scripted):
         """A provider of the name."""
 
     (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
     monkeypatch.setattr(selection, "replacement", Local(["1"]))
-    done = call("batch", str(tmp_path / "in.txt"), G4F_LITE_PROVIDER=named)
-    assert ("Note: no provider is named, and the embedded model answers; " in done.stderr) is told
+    done = call("batch", str(tmp_path / "in.txt"), G4F_LITE_PROVIDER=named, GROQ_API_KEY=key)
+    assert done.stderr.count("Note: no provider is named, and the embedded model answers; ") == told
     assert json.loads(done.stdout)["answer"] == "1"

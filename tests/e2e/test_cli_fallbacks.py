@@ -23,6 +23,7 @@ from g4f_lite.errors import (
     TransportError,
 )
 from g4f_lite.http.cooldown import CoolDowns
+from g4f_lite.http.deadline import Deadline
 from g4f_lite.providers import turns
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
@@ -190,6 +191,25 @@ def test_a_wait_is_noted_with_the_address_of_the_server(capsys: pytest.CaptureFi
         server.on_retry(RateLimitError("busy", retry_after=5.0, provider="OpenAICompatible"), 1, 5.0)
     said = "Note: OpenAICompatible (127.0.0.1:{}) asks to wait 5 s; waiting (Ctrl-C ends it)\n"
     assert capsys.readouterr().err == said.format(8) + said.format(9)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(19.7, "20"), (1.9, None)])
+def test_the_rest_of_a_wait_that_an_earlier_message_was_told_is_noted(
+    seconds: float,
+    left: str | None,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(Deadline, "sleep", lambda deadline, pause: clock.append(clock[-1] + pause))
+    server = OpenAICompatible(base_url=f"{emulator.url}/v1", model="gpt-4o")
+    server.cool_downs = CoolDowns(clock=lambda: clock[-1])
+    note_waits(server)
+    server.cool_downs.begin("gpt-4o", seconds, 60)
+    server.ask("Hello")
+    note = f"Note: OpenAICompatible asked to wait, and {left} s are left; waiting (Ctrl-C ends it)\n"
+    assert (capsys.readouterr().err, clock) == (note if left else "", [0.0, seconds])
 
 
 def test_models_fails_if_no_member_of_a_chain_answers() -> None:

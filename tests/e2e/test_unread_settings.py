@@ -13,6 +13,9 @@ from .command import call
 
 ELSEWHERE = "http://127.0.0.1:9/v1"
 OF_OPENAI = "Note: OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL\n"
+EMBEDDED = "Note: no provider is named, and the embedded model answers; "
+OF_GROQ = f"{EMBEDDED}-p groq uses GROQ_API_KEY\n"
+OF_TWO = f"{EMBEDDED}-p openai uses OPENAI_API_KEY, -p xai uses XAI_API_KEY\n"
 OF_SERVER = (
     "Note: G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is vllm,local; openaicompatible there is its server\n"
 )
@@ -50,6 +53,13 @@ LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL 
         (["-p", "echo:big", "-m", "big"], {}, None, ""),
         (["-p", "echo", "-m", "big"], {}, None, ""),
         (["-p", "echo"], {"OPENAI_BASE_URL": ELSEWHERE}, LINES, ""),
+        ([], {"GROQ_API_KEY": "gsk-1"}, None, OF_GROQ),
+        ([], {"XAI_API_KEY": "x-1", "OPENAI_API_KEY": "sk-1", "GROQ_API_KEY": ""}, None, OF_TWO),
+        ([], {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": ELSEWHERE}, None, OF_OPENAI),
+        ([], {"GROQ_API_KEY": "gsk-1", "G4F_LITE_PROVIDER": "local"}, None, ""),
+        ([], {"GROQ_API_KEY": "gsk-1", "G4F_LITE_MODEL": "model.gguf"}, None, ""),
+        (["-p", "echo"], {"GROQ_API_KEY": "gsk-1"}, None, ""),
+        (["--quiet"], {"GROQ_API_KEY": "gsk-1"}, None, ""),
     ],
 )
 def test_settings_that_choose_no_provider_are_noted(

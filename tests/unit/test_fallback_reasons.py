@@ -159,6 +159,23 @@ def test_a_member_without_the_model_of_a_call_is_a_warning_once() -> None:
     Fallback([Scripted("one", model="large"), Knowing()]).ask("Hello", model="large")  # each has its own, as is advised
 
 
+@pytest.mark.parametrize(("strangers", "own", "warned"), [(False, None, 1), (True, None, 0), (False, "large", 0)])
+def test_a_member_whose_service_says_that_it_lacks_the_model_of_a_call_is_a_warning_once(
+    strangers: bool, own: str | None, warned: int
+) -> None:
+    lacking = ModelNotSupportedError("no such model", status=404)
+    chain = Fallback([Scripted(lacking, lacking, model="small"), Echo(model=own)])
+    if strangers:  # name the models, as the clients of a server do
+        chain.told_lacking = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            assert chain.ask("Hello", model="large").provider == "Echo"
+    said = "another provider answers, as this one lacks the model of the call: Scripted: no such model"
+    assert [str(warning.message) for warning in caught] == [said] * warned
+    assert {warning.filename for warning in caught} <= {__file__}
+
+
 def test_nobody_is_told_where_the_first_one_answers() -> None:
     told: list[object] = []
     chain = Fallback([Scripted("one"), Scripted("two")], on_fallback=lambda *arguments: told.append(arguments))

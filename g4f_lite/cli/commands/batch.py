@@ -30,6 +30,7 @@ from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
 from ..spending import price_option, set_price
+from ..unread import uses_of_keys
 from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
@@ -223,7 +224,7 @@ def command(
             _tell_estimate(results, files, 0 if is_new or hosted else unused())
             return
         results.check()
-        if provider_options.is_default and client.provider.name == "Local":
+        if provider_options.is_default and client.provider.name == "Local" and not uses_of_keys():
             note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)

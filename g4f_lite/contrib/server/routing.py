@@ -27,7 +27,7 @@ class ClientsRouter(Router):
     def find(self, model: str | None, provider: ProviderLike | None = None) -> tuple[BaseProvider, str | None]:
         found, name = super().find(model, provider)
         if isinstance(found, Fallback):
-            found.warns_of_model = False
+            found.told_lacking = None
         if isinstance(found, EngineProvider) and name is not None and not self._is_mapped(model):
             with self.explaining(name, found):
                 found.check_known(name)
