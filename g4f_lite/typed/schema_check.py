@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import MissingDependencyError
@@ -22,6 +23,21 @@ except ImportError as error:
 MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
 
 
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Raise what jsonschema raises for an odd schema, which may be anything, as a ValueError."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise ValueError(f"the JSON schema is too large to be checked: {error}") from error
+    except RecursionError as error:
+        raise ValueError("the JSON schema is nested too deeply to be checked") from error
+    except Exception as error:
+        raise ValueError(
+            f"the JSON schema cannot be checked; look at its $schema, its patterns and its references: {error!s:.200}"
+        ) from error
+
+
 class SchemaCheck:
     """A check of JSON, which fetches no schema that this one refers to: it may be a client's of a server.
 
@@ -31,32 +47,32 @@ class SchemaCheck:
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
-        self.keywords = functions.keys()
         self._schema = schema
         self._limit = threading.local()  # several threads may check with it
-        bounded = jsonschema.validators.extend(kind, {name: self._bounded(each) for name, each in functions.items()})
-        # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
-        bounded.evolve = attrs.evolve
-        self._check_schema(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER))
-        self._validator = bounded(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
-
-    def _check_schema(self, validator: Any) -> None:
-        """Raise ValueError if the schema is invalid, or if that takes too long to tell."""
-        try:
-            wrong = self._first_error(validator, self._schema)
-        except TimeoutError as error:
-            raise ValueError(f"the JSON schema is too large to be checked: {error}") from error
-        except RecursionError as error:
-            raise ValueError("the JSON schema is nested too deeply to be checked") from error
+        with _refusing():
+            kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+            functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
+            bounded = jsonschema.validators.extend(
+                kind, {name: self._bounded(each) for name, each in functions.items()}
+            )
+            # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
+            bounded.evolve = attrs.evolve
+            wrong = self._first_error(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), schema)
         if wrong is not None:
             raise ValueError(f"the JSON schema is invalid: {wrong.message:.200} - at `{wrong.json_path}`") from wrong
+        with _refusing():
+            self._validator = bounded(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+        self.keywords = functions.keys()
 
+    @_refusing()
     def missing_references(self) -> list[str]:
-        """List the references that lead nowhere; none where an ``$id`` says what they are relative to."""
+        """List the references that lead nowhere; none where an ``$id`` says what they are relative to.
+
+        :raises ValueError: if that cannot be told
+        """
         text = json.dumps(self._schema)
-        found = [] if '"$id"' in text else re.findall(r'"\$ref": ("(?:[^"\\]|\\.)*")', text)
+        reference = r'"\$(?:ref|dynamicRef|recursiveRef)": ("(?:[^"\\]|\\.)*")'
+        found = [] if '"$id"' in text else re.findall(reference, text)
         schema = referencing.jsonschema.DRAFT202012.create_resource(self._schema)
         resolver = referencing.jsonschema.EMPTY_REGISTRY.with_resource("", schema).resolver()
 

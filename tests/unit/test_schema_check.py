@@ -114,3 +114,36 @@ def test_an_invalid_schema_of_each_dialect(draft: str) -> None:
         assert SchemaCheck({**dialect, "items": {"type": "integer"}}).first_error([1, "a"]).json_path == "$[1]"
         with pytest.raises(ValueError, match="the JSON schema is invalid"):
             SchemaCheck({**dialect, "items": {"type": "int"}})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$schema": 5},
+        {"$schema": ["a"]},
+        {"$schema": {"a": 1}},
+        {"$schema": "http://["},
+        {"type": "string", "pattern": "a{99999999999999999999}"},
+        {"patternProperties": {"a{99999999999999999999}": {}}},
+        {"$ref": "#/a/b", "a": 5},
+    ],
+)
+def test_an_odd_schema_is_a_value_error_whatever_is_raised_for_it(schema: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"the JSON schema cannot be checked; look at its \$schema"):
+        SchemaCheck(schema).missing_references()
+
+
+NODE = {"$dynamicAnchor": "node", "items": {"$dynamicRef": "#node"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "missing"),
+    [
+        ({"items": {"$dynamicRef": "#node"}}, ["#node"]),
+        ({"$schema": "https://json-schema.org/draft/2019-09/schema", "items": {"$recursiveRef": "#"}}, []),
+        ({"$ref": "#/$defs/a", "$defs": {"a": NODE}}, []),
+        ({"$id": "https://schemas.test/a", "$ref": "b"}, []),
+    ],
+)
+def test_references_that_lead_nowhere_are_listed(schema: dict[str, Any], missing: list[str]) -> None:
+    assert SchemaCheck(schema).missing_references() == missing
