@@ -27,7 +27,11 @@ _COMMANDS = frozenset(
     parallel nparallel perp models vdash dashv Vdash vDash Vvdash nvdash nvDash in ni notin subset subseteq subsetneq
     supset supseteq supsetneq nsubseteq nsupseteq Subset Supset sqsubset sqsubseteq sqsupset sqsupseteq smile frown
     between therefore because lesssim gtrsim lessgtr gtrless nleq ngeq nless ngtr nsim ncong trianglelefteq
-    trianglerighteq vartriangle not leftarrow gets rightarrow to leftrightarrow uparrow downarrow updownarrow
+    trianglerighteq vartriangle vartriangleleft vartriangleright ntriangleleft ntriangleright leqq geqq lneq gneq lneqq
+    gneqq preccurlyeq succcurlyeq precsim succsim nprec nsucc lesseqgtr gtreqless subseteqq supseteqq subsetneqq
+    supsetneqq varsubsetneq varsupsetneq eqsim thicksim thickapprox backsim multimap pitchfork triangledown
+    blacktriangle blacktriangledown dashrightarrow dashleftarrow
+    not leftarrow gets rightarrow to leftrightarrow uparrow downarrow updownarrow
     Leftarrow Rightarrow Leftrightarrow Uparrow Downarrow Updownarrow longleftarrow longrightarrow longleftrightarrow
     Longleftarrow Longrightarrow Longleftrightarrow implies impliedby iff mapsto longmapsto hookleftarrow
     hookrightarrow leftharpoonup leftharpoondown rightharpoonup rightharpoondown rightleftharpoons leftrightharpoons
@@ -58,8 +62,8 @@ _ENVIRONMENTS = frozenset(
     pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array subarray CD math displaymath
     """.split()  # noqa: SIM905
 )
-# What is no part of a formula: a comment, and attributes in braces, of Markdown that knows no formulas.
-_ACTIVE = r"(?i)%|\b(?:on\w+|style|\w*(?:href|src|action|data|content)\w*)="
+# Names of attributes in braces, of Markdown that knows no formulas.
+_ACTIVE = r"(?i)on\w+|style|\w*(?:href|src|action|data|content)\w*"
 
 
 def is_formula(text: str) -> bool:
@@ -74,7 +78,8 @@ def is_formula(text: str) -> bool:
     return (
         _COMMANDS.issuperset(re.findall(r"\\([A-Za-z@]+)", text))
         and _ENVIRONMENTS.issuperset(environments)
-        and not re.search(_ACTIVE, text)
+        and "%" not in text  # a comment
+        and not any(re.fullmatch(_ACTIVE, name) for name in re.findall(r"\b(\w+)=", text))
         and _closes_its_braces(text)
     )
 

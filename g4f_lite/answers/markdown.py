@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
 from ..errors import sanitize
 from .formulas import is_formula
@@ -43,7 +44,11 @@ _OUTSIDE_FENCES = rf"""(?x)
 _DOLLAR = "<span>&#36;</span>"  # MathJax looks for formulas in the page too, but not across the borders of elements
 # Which TeX reads alike.  Where a renderer sees no formula, pandoc could take all from its ^ or ~ up to another one's.
 _IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}", "^": "^ ", "~": "~ "}
+# A label draws nothing, and MathJax refuses it when the output is drawn again.
+_LABEL = r"(?<!\\)\\label\s*\{[\w\s:.,*/-]*\}"
 _FENCE = r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)"
+_INDENT = r"^(?: {4}| {0,3}\t)"
+_ITEM = r" {0,3}(?:[-*+]|\d{1,9}[.)]|\[\^[^]]+\]:)(?:\s|$)"  # of a list, or a footnote
 _LANGUAGE = r"[\w.+#-]*"
 _LONG_MATH = r"\$\$|\\(?=begin\{)|(?<!\\)\\+(?=\\[\[(])"  # the beginning of a formula that may have several lines
 
@@ -89,7 +94,7 @@ def _language(opening: re.Match[str]) -> str:
 
 
 def _split(text: str) -> Iterator[tuple[bool, str]]:
-    """Split Markdown into fences, each with True, and what is between them, with False.
+    """Split Markdown into code, each with True, and what is between, with False.
 
     Each fence is moved to the left margin, between blank lines, and closed.
     """
@@ -105,11 +110,37 @@ def _split(text: str) -> Iterator[tuple[bool, str]]:
         # A diagram, which may load images.  nbconvert does not escape it, and takes whatever begins so for one.
         if name.lower().startswith("mermaid"):
             name = "text"
-        ticks = "`" * max(3, *(len(run) + 1 for line in code for run in re.findall("`+", line)), 3)
-        yield False, "\n".join([*between, "", ""])
-        yield True, "\n".join([ticks + name, *code, ticks, "", ""])
+        yield from _split_indented([*between, "", ""])
+        yield True, _fence(name, code)
         between = []
-    yield False, "\n".join(between)
+    yield from _split_indented(between)
+
+
+def _split_indented(lines: list[str]) -> Iterator[tuple[bool, str]]:
+    """Split what is between fences into indented code, each with True, and the rest, with False.
+
+    Such code becomes a fence if it could not stay as it is: entities mean nothing in it.
+    """
+    rest: list[str] = []
+    is_in_list = False  # where indented lines are a paragraph
+    for is_indented, group in groupby(lines, lambda line: bool(re.match(_INDENT, line)) or not line.strip()):
+        block = list(group)
+        if not is_indented:
+            is_in_list = (is_in_list and block[0][0] in " \t") or any(re.match(_ITEM, line) for line in block)
+        code = "\n".join(block).strip("\n")
+        follows_text = bool(rest and rest[-1].strip() and block[0].strip())
+        if is_indented and code and not is_in_list and not follows_text and _safe_words(code, has_pair=True) != code:
+            yield False, "\n".join(rest).rstrip("\n") + "\n\n"
+            yield True, _fence("", [re.sub(_INDENT, "", line) for line in code.split("\n")])
+            rest = []
+        else:
+            rest += block
+    yield False, "\n".join(rest)
+
+
+def _fence(name: str, code: list[str]) -> str:
+    ticks = "`" * max(3, *(len(run) + 1 for line in code for run in re.findall("`+", line)), 3)
+    return "\n".join([ticks + name, *code, ticks, "", ""])
 
 
 def _up_to_the_end(opening: re.Match[str], lines: Iterator[str]) -> Iterator[str]:
@@ -173,6 +204,8 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
 
 def _in_math(formula: str, mark: str) -> str:
     """Return a formula between two marks, or its text where it has more in it than what is drawn."""
+    if mark != "$":
+        formula = re.sub(_LABEL, " ", formula)
     if not is_formula(formula):
         dollars = _DOLLAR * len(mark)
         return f"{dollars}{_as_entities(formula)}{dollars}"

@@ -45,7 +45,7 @@ class ReceivedRequest:
     def json(self) -> Any:
         """Decode the body as JSON.
 
-        :raises ValueError: if it is none, or nested too deeply
+        :raises ValueError: if it is not JSON, or nested too deeply
         """
         try:
             return json.loads(self.body)

@@ -36,7 +36,7 @@ class CircuitBreaker:
         self.failures = 0
         self._cut = 0  # how many of them after the first piece
         self._open_until = 0.0
-        self._on_trial = False  # by one call, which the others leave it to
+        self._on_trial = False  # whether one call is trying the provider, which others skip meanwhile
         self._reason = ""  # of the last failure, in words that any caller may read
         self._may_pass = True  # the last failure, by itself
         self._limit: type[RateLimitError] | None = None  # if the last failure was a limit with a time to wait

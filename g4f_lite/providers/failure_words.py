@@ -61,7 +61,7 @@ _LIMITS = {"connect": "no connection", "read": "silence in its answer"}
 
 
 def words_of(error: G4FLiteError) -> str | None:
-    """Return how others are told of a member's failure; None if the prompt or the caller is at fault, or nobody.
+    """Return how other callers are told of a member's failure; None if it is not one of the member itself.
 
     The class of a provider's own error counts as the one of this library that it derives from.
     """

@@ -20,7 +20,7 @@ _WORDS = (
     r"|context length of only|greater than the context length"  # LM Studio
     r"|`inputs` (?:must have less|tokens \+)"  # Hugging Face's TGI
     r"|context window exceeds limit|exceeded model token limit|range of input length"  # MiniMax, Moonshot, Alibaba
-    r"|'(?:input|messages)\b[^']{0,60}': string too long"  # OpenAI, of more than a million characters
+    r"|'(?:input|messages)(?:\[\d+\])?(?:\.content[^']{0,60})?': string too long"  # OpenAI, of a million characters
 )
 _OF_ANSWER = r"(?i)max_(?:completion_)?tokens['\"`]? is too large"  # vLLM, which names the context as well
 

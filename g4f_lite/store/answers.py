@@ -22,7 +22,7 @@ from .delta_json import from_json, to_json
 _KEY_BYTES = 16
 # Options that change how a prompt travels, and not what is answered.
 _TRAVEL = frozenset({"stream_options"})
-_NOTHING = (CallUsage("", "", cached=True),)  # taken now by an answer that is on disk
+_NOTHING = (CallUsage("", "", cached=True),)  # what an answer from the disk took: nothing was sent
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 # A row is an answer: its key, its number among equal prompts of a batch, its deltas as JSON, what is known about the
@@ -54,7 +54,7 @@ class Kept(NamedTuple):
     :param model: the model that was requested
     :param seconds: how long the answer took
     :param attempts: how many times its prompt was sent; None if the provider did not say
-    :param took: what its calls took now, which is not on disk
+    :param took: what its calls took in this process; it is not kept on disk
     """
 
     deltas: list[Delta]

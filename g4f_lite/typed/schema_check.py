@@ -1,4 +1,4 @@
-"""Whether JSON matches a schema, told after a bounded time: a service may make an answer to take for ever."""
+"""Whether JSON matches a schema, found out in a bounded time: some answers would take forever to check."""
 
 from __future__ import annotations
 

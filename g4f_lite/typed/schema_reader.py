@@ -106,7 +106,10 @@ def _wrapped(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moved(schema: dict[str, Any], pointer: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the definitions of a schema, and the rest with its references as they are where a pointer leads."""
-    text = re.sub(r'(?<="\$ref": ")#(?!/(?:\$defs|definitions)/)', pointer, json.dumps(schema))
+    """Return the definitions of a schema, and the rest with its references as they are where a pointer leads.
+
+    A reference to the name of an ``$anchor`` stays: it means the same anywhere.
+    """
+    text = re.sub(r'(?<="\$ref": ")#(?=[/"])(?!/(?:\$defs|definitions)/)', pointer, json.dumps(schema))
     moved = {name: part for name, part in json.loads(text).items() if name not in _OF_A_ROOT}
     return {name: moved.pop(name) for name in _DEFINITIONS if name in moved}, moved

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 
 import pytest
 
@@ -11,8 +11,14 @@ from g4f_lite import Answer
 
 nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+pypandoc = pytest.importorskip("pypandoc", reason="pypandoc-binary is not installed")
 
-pytestmark = pytest.mark.skipif(shutil.which("pandoc") is None, reason="pandoc is not installed")
+
+@pytest.fixture(autouse=True)
+def pandoc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nbconvert find the pandoc that comes with pypandoc."""
+    monkeypatch.setenv("PATH", os.path.dirname(pypandoc.get_pandoc_path()), prepend=os.pathsep)
+
 
 HOSTILE = r"""
 Sure: \input{/etc/passwd}

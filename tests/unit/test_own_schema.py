@@ -21,6 +21,7 @@ from .typed_providers import Ends, Formats, Reads, Tools, call, sent
 CITY = {"type": "object", "properties": {"city": {"type": "string"}, "size": {"type": "number"}}, "required": ["city"]}
 NUMBERS = {"type": "array", "items": {"type": "integer"}}
 NODE = {"type": "object", "properties": {"in": {"type": "array", "items": {"$ref": "#/$defs/N"}}}, "required": ["in"]}
+BY_ANCHOR = {"type": "array", "items": {"$ref": "#n"}, "$defs": {"N": {"$anchor": "n", "type": "integer"}}}
 OSLO = {"city": "Oslo"}
 
 
@@ -42,6 +43,7 @@ def inner(provider: Scripted) -> dict:
         ({"$ref": "#/$defs/N", "$defs": {"N": NODE}}, '{"value": {"in": [{"in": []}]}}', {"in": [{"in": []}]}),
         ({"type": "array", "items": {"$ref": "#"}}, '{"value": [[], [[]]]}', [[], [[]]]),
         ({"type": "array", "items": {"$ref": "#/definitions/N"}, "definitions": {"N": {}}}, "[[1], 2]", [[1], 2]),
+        (BY_ANCHOR, "[1, 2]", [1, 2]),
         ({}, '{"any": [1]}', {"any": [1]}),
     ],
 )  # fmt: skip
@@ -92,8 +94,9 @@ def test_each_call_that_takes_a_type_takes_a_schema():
     schema["required"] = ["size"]
     assert results.outputs() == [OSLO]
     assert results._plan.calls.columns == ("city", "size")
-    with Client(Plain('{"value": [1, 2]}')).stream("x", output=NUMBERS) as stream:
-        assert list(stream.items()) == [1, 2]
+    for numbers in (NUMBERS, BY_ANCHOR):
+        with Client(Plain('{"value": [1, 2]}')).stream("x", output=numbers) as stream:
+            assert list(stream.items()) == [1, 2]
     for items in ({}, {"$ref": "#"}, True):
         with Client(Plain("[[], [[]]]")).stream("x", output={"type": "array", "items": items}) as stream:
             assert list(stream.items()) == [[], [[]]]
@@ -199,3 +202,9 @@ def test_a_reference_that_leads_out_of_the_schema_is_an_error_of_the_answer():
     with pytest.raises(OutputError, match=r"it cannot be checked: Unresolvable: https://schemas\.test/b") as caught:
         Client(Plain('{"city": "Oslo"}')).ask("x", output=schema, repairs=0)
     assert caught.value.partial == '{"city": "Oslo"}'
+
+
+def test_a_reference_to_an_anchor_is_sent_as_it_is():
+    provider = Formats("[1]")
+    assert Client(provider).ask("x", output=BY_ANCHOR) == [1]
+    assert inner(provider)["schema"]["properties"]["value"] == {"type": "array", "items": {"$ref": "#n"}}

@@ -105,6 +105,10 @@ def test_what_is_shown(given: str, shown: str) -> None:
         ("$$\n\\sum_{i=1}^{n} 50\\%\n$$", "$$\n\\sum_{i=1}^ {n} 50\\%\n$$"),
         ("\\begin{align*}\na &= {b} \\\\\n\\end{align*}", "\\begin{align*}\na &= {b} \\\\\n\\end{align*}"),
         ("$$\\begin{pmatrix}a\\\\b\\end{pmatrix}$$", "$$\\begin{pmatrix}a\\\\b\\end{pmatrix}$$"),
+        ("$$\\label{eq:1} a \\leqq b$$", "$$  a \\leqq b$$"),
+        ("$$a\\\\label{x}$$", "$$a\\\\label{x}$$"),
+        ("$$\\in\\label{x}put a$$", "$$\\in put a$$"),
+        ("$\\label{\\input{a}}$", f"{DOLLAR}&#92;label&#123;&#92;input&#123;a&#125;&#125;{DOLLAR}"),
         ("$a\\\\\\input b$", f"{DOLLAR}a&#92;&#92;&#92;input b{DOLLAR}"),
         ("$\\^^69nput a$", f"{DOLLAR}&#92;&#94;&#94;69nput a{DOLLAR}"),
         ("$\\input{a}$", f"{DOLLAR}&#92;input&#123;a&#125;{DOLLAR}"),
@@ -150,6 +154,21 @@ def test_a_fence_stays_code_wherever_it_was(fence: str) -> None:
     assert page.text.startswith("<b>")
     assert page.text.count(CODE) == 1
     assert page.tags <= {"p", "ol", "ul", "li", "pre", "code"}
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("So:\n\n    if (a^b) {\n\n        <c>}\n\nDone", "So:\n\n```\nif (a^b) {\n\n    <c>}\n```\n\nDone"),
+        ("\tx ``` {y}", "\n\n````\nx ``` {y}\n````\n\n"),
+        ("So:\n\n    a = b", "So:\n\n    a = b"),
+        ("So:\n    {a}", "So:\n    &#123;a}"),
+        ("1. So:\nand\n\n    {a}", "1. So:\nand\n\n    &#123;a}"),
+        ("- b\n\nSo:\n\n    {a}", "- b\n\nSo:\n\n```\n{a}\n```\n\n"),
+    ],
+)
+def test_indented_code_has_no_entities(given: str, shown: str) -> None:
+    assert safe_markdown(given) == shown
 
 
 def test_a_fence_holds_fences_of_fewer_backticks() -> None:
@@ -323,9 +342,13 @@ def test_an_answer_is_shown_so() -> None:
         "\\{",
         "\\a",
         "$$a",
+        "$" + "data" * 10_000 + "$",
+        "$" + "on" * 20_000 + "=a$",
         "$$" + "a\n" * 20_000,
         "\\begin{a}",
         "\\begin{a}" + "a\n" * 20_000,
+        "    {\n",
+        "\n    {\na",
         "```\n",
         "````\n```\n",
         f"![a]({IMAGE[:22]}",

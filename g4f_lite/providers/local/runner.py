@@ -63,7 +63,7 @@ class Runner:
         self._seeing = seeing
         self._paths: dict[str, Path] = {}
         self._capped: set[str] = set()  # the models whose context is smaller than was asked for, which was told
-        self._untaught: set[str] = set()  # those without a chat template, which was told
+        self._warned_of: set[str] = set()  # the models without a chat template of which a warning has told
 
     def path(self, model: str) -> Path:
         """Return the file of a model, fetched where it is not here.
@@ -130,8 +130,8 @@ class Runner:
 
     def warn_of_base(self, model: str) -> None:
         """Warn, once for a model, if it has no chat template."""
-        if (lacking := self.lacks_template(model)) and model not in self._untaught:
-            self._untaught.add(model)
+        if (lacking := self.lacks_template(model)) and model not in self._warned_of:
+            self._warned_of.add(model)
             warn(lacking)
 
     def _warn_if_capped(self, model: str) -> None:
