@@ -61,6 +61,26 @@ def test_a_member_that_fails_until_it_is_mended_is_an_error_of_one_line(
     assert (record.levelname, record.exc_info) == (level, None)
 
 
+@pytest.mark.parametrize(
+    ("others", "level"),
+    [
+        ([], "WARNING"),
+        ([Scripted(ContextLengthExceededError("9 tokens > 8"))], "WARNING"),
+        ([Scripted(AuthenticationError("no such key", status=401))], "ERROR"),
+        (["groq"], "WARNING"),
+    ],
+)
+def test_what_has_to_be_mended_is_an_error_also_where_another_member_is_down(
+    others: list[Any], level: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    app = make_app(Fallback([*others, Scripted(DOWN)]))
+    app.register_error_handler(G4FLiteError, error_response)
+    app.test_client().get("/")
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == (level, None)
+
+
 @pytest.mark.parametrize("path", ["/", "/stream", "/late"])
 def test_an_answer_of_another_member_is_a_line_of_the_log(path: str, caplog: pytest.LogCaptureFixture) -> None:
     app = make_app([Scripted(DOWN), "echo"])

@@ -108,8 +108,8 @@ def error_response(error: BaseException) -> Response:
 
     - 413 for a prompt that is too long for the model; of a chain, for one of its models at least,
     - 503, with Retry-After, for what may pass by itself: a rate limit, a server that is down or says that it fails, and
-      of a chain, if that is so for one member at least, be it asked or skipped; Retry-After is the shortest wait that a
-      service or the chain names, or that an outage (30 s) or a rate limit (60 s) without one is taken for,
+      of a chain, if that is so for one member at least, whether it was asked or skipped; Retry-After is the shortest
+      of the waits, each 30 s for an outage and 60 s for a rate limit where neither the service nor the chain names it,
     - 504 for a timeout, 404 for a conversation that does not exist,
     - 502 for all else, such as a wrong key, a used-up quota or an answer that was cut.
 

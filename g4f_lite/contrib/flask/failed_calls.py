@@ -34,7 +34,8 @@ from .limits import setting_of
 def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) -> None:
     """Log an error, whose text is for the people who run the app, where they read the app's own errors.
 
-    It is one line; a mistake in the app's code, or in that of its provider, has its traceback.
+    It is one line; a mistake in the app's code, or in that of its provider, has its traceback.  It is an error if
+    something has to be mended, also of one member of a chain that was asked.
 
     :param asked: the method and path of the request
     :param begun: whether its visitor has the beginning of the answer
@@ -42,10 +43,11 @@ def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) ->
     what = f"{'incomplete' if begun else 'no'} answer{asked and f' to {asked}'}"
     errors = list(_all_of(error))
     mistake = next((each for each in errors if isinstance(each, HookError) or not isinstance(each, G4FLiteError)), None)
-    level = logging.ERROR if mistake is not None or not any(map(_passes, errors)) else logging.WARNING
+    sent_to: Iterable[G4FLiteError] = _asked(error) if isinstance(error, G4FLiteError) else ()
+    passes = mistake is None and any(map(_passes, errors)) and all(map(_passes, sent_to))
     settings = dict.fromkeys(setting_of(each, app) for each in errors)
     told = "; ".join(filter(None, (_one_line(error), *settings)))
-    app.logger.log(level, "g4f_lite: %s: %s", what, told, exc_info=mistake)
+    app.logger.log(logging.WARNING if passes else logging.ERROR, "g4f_lite: %s: %s", what, told, exc_info=mistake)
 
 
 def _passes(error: BaseException) -> bool:

@@ -98,7 +98,8 @@ class Server:
     def _make_room(self, close_idle: Callable[[float], None], now: float) -> None:
         """Close connections, as waitress calls it each second.
 
-        Each byte keeps one open, and all that there may be are soon open: the oldest without a request are closed.
+        A client keeps one open by a byte now and then, and may open very many.  Before there are as many as there may
+        be, the oldest that have sent no whole request are closed.
         """
         close_idle(now)
         clients = [each for each in self._sockets.values() if hasattr(each, "requests")]
