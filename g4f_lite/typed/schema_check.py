@@ -21,6 +21,7 @@ except ImportError as error:
     raise MissingDependencyError('a JSON schema is checked with jsonschema: pip install "g4f-lite[typed]"') from error
 
 MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
+_ALL_WITH_ALL = ("unevaluatedItems", "unevaluatedProperties")  # for which jsonschema compares each part with all others
 
 
 @contextmanager
@@ -53,7 +54,7 @@ class SchemaCheck:
             kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
             functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
             bounded = jsonschema.validators.extend(
-                kind, {name: self._bounded(each) for name, each in functions.items()}
+                kind, {name: self._bounded(name, each) for name, each in functions.items()}
             )
             # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
             bounded.evolve = attrs.evolve
@@ -96,13 +97,36 @@ class SchemaCheck:
         self._limit.ends_at = time.thread_time() + MAX_SECONDS
         return next(validator.iter_errors(value), None)
 
-    def _bounded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def keyword(*args: Any) -> Any:
-            if time.thread_time() > self._limit.ends_at:
-                raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
-            return function(*args)
+    def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+            self._check_time()
+            if name in _ALL_WITH_ALL and isinstance(value, (dict, list)):
+                value = (_WatchedDict if isinstance(value, dict) else _WatchedList)(value)
+                value.watch = self._check_time
+            return function(validator, wanted, value, schema)
 
         return keyword
+
+    def _check_time(self) -> None:
+        if time.thread_time() > self._limit.ends_at:
+            raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
+
+
+class _Watched:
+    """A value that calls ``watch`` before each of its parts that a loop takes."""
+
+    watch: Callable[[], None]
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in super().__iter__():  # type: ignore[misc]
+            self.watch()
+            yield part
+
+
+class _WatchedDict(_Watched, dict[str, Any]): ...
+
+
+class _WatchedList(_Watched, list[Any]): ...
 
 
 def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:

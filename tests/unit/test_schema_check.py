@@ -73,6 +73,24 @@ def test_a_dialect_that_a_reference_leads_back_to_is_bounded_too(monkeypatch: py
         SchemaCheck(schema).first_error(nested(40))
 
 
+UNEVALUATED_ITEMS = {"items": {}, "unevaluatedItems": False}
+UNEVALUATED_PROPERTIES = {"additionalProperties": True, "unevaluatedProperties": False}
+
+
+@pytest.mark.parametrize("dialect", [{}, {"$schema": "https://json-schema.org/draft/2019-09/schema"}])
+@pytest.mark.parametrize(
+    ("schema", "parts"), [(UNEVALUATED_ITEMS, list), (UNEVALUATED_PROPERTIES, dict.fromkeys)], ids=["items", "fields"]
+)
+def test_a_keyword_that_takes_too_long_ends(
+    schema: Any, parts: Any, dialect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = SchemaCheck({**dialect, **schema})
+    assert check.first_error(parts(map(str, range(100)))) is None
+    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.5)
+    with pytest.raises(TimeoutError):
+        check.first_error(parts(map(str, range(30_000))))
+
+
 def test_an_answer_that_takes_too_long_to_check_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
     json_format = JsonFormat({"type": "json_schema", "json_schema": {"name": "x", "schema": CHOICES}})
