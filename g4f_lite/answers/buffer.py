@@ -65,6 +65,7 @@ class Buffer:
         self.choice_fields: dict[str, Any] = {}
         self.others: dict[int, Buffer] = {}
         self._attached_bytes = self._bytes = 0
+        self._is_full = False
         self._joined: list[Delta] = []
 
     @property
@@ -126,20 +127,20 @@ class Buffer:
         return self._attached_bytes <= MAX_ATTACHED_BYTES
 
     def compact(self) -> None:
-        """Join the recent deltas and drop what exceeds ``MAX_BYTES``."""
+        """Join the recent deltas and drop what exceeds ``MAX_BYTES``, and all that comes after it."""
         joined: list[Delta]
         try:
             joined = ["".join(self.recent)]  # type: ignore[arg-type]  # nearly always all of them are text
         except TypeError:
             joined = list(_join(self.recent))
         self.recent, self.room = [], COMPACT_BYTES
-        for delta in joined:
+        for delta in () if self._is_full else joined:
             left = MAX_BYTES - self._bytes
             size = PIECE_BYTES if isinstance(delta, ImageResponse) else _size(delta)
             if size > left:
-                if isinstance(delta, str) and not self.too_long:
+                if isinstance(delta, str):
                     self._joined.append(delta[:left])
-                self.too_long = True
+                self.too_long = self._is_full = True
                 return
             self._joined.append(delta)
             self._bytes += size
@@ -158,7 +159,7 @@ class Buffer:
     @property
     def kept(self) -> Iterator[Delta]:
         """The deltas that are kept, except identity, usage and finish."""
-        return chain(self._joined, self.recent)
+        return chain(self._joined, () if self._is_full else self.recent)
 
     @property
     def deltas(self) -> list[Delta]:

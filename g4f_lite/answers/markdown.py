@@ -50,6 +50,7 @@ _FENCE = r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{
 _INDENT = r"^(?: {4}| {0,3}\t)"
 _ITEM = r" {0,3}(?:[-*+]|\d{1,9}[.)]|\[\^[^]]+\]:)(?:\s|$)"  # of a list, or a footnote
 _LANGUAGE = r"[\w.+#-]*"
+_RULE = r"(?m)(?<![^\s>])---(?=[^\S\n]*$)"  # or the line below a heading; pandoc may take what follows for settings
 _LONG_MATH = r"\$\$|\\(?=begin\{)|(?<!\\)\\+(?=\\[\[(])"  # the beginning of a formula that may have several lines
 
 
@@ -162,7 +163,15 @@ def _safe(text: str, keeps_long_math: bool) -> str:
 
 
 def _safe_words(text: str, has_pair: bool) -> str:
-    return re.sub(_OUTSIDE_FENCES, lambda found: _replaced(found, has_pair), text)
+    return re.sub(_RULE, _no_settings, re.sub(_OUTSIDE_FENCES, lambda found: _replaced(found, has_pair), text))
+
+
+def _no_settings(found: re.Match[str]) -> str:
+    """Return another way to write three hyphens: what is in YAML between two such lines could load a style sheet."""
+    line = max(found.string.rfind("\n", 0, found.start()), 0)
+    line_above = found.string.rfind("\n", 0, line) + 1
+    is_rule = not found.string[line_above : found.start()].strip(" \t>\n")
+    return "___" if is_rule else "----"
 
 
 def _replaced(found: re.Match[str], has_pair: bool) -> str:

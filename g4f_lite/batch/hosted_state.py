@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import StoreError
 from ..http.checks import shorten
-from ..providers.openai.fields import count_in, text_in
+from ..providers.openai.fields import count_in, number_in, text_in
 from ..store.whole_file import write_whole
 
 _FORMAT = "g4f_lite hosted batch"
@@ -163,6 +163,6 @@ def _part_of(value: Mapping[str, Any]) -> Part:
 
 
 def _error_in(row: Mapping[str, Any]) -> str:
-    number = count_in(row, "line")
+    number = number_in(row, "line")
     line = "" if number is None else f"line {number}: "
     return shorten(f"{line}{row.get('message') or row.get('code') or 'no reason given'}")

@@ -163,28 +163,24 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
     spellings = Spellings(secrets)
     links = list(_chain(error))
     for link in links:
-        link.args = tuple(_scrubbed(arg, lambda text: redact(text, spellings)) for arg in link.args)
-        is_ours = isinstance(link, G4FLiteError)
-        for name, value in list(vars(link).items()):
+        # In these ways also what is frozen can be written to, such as an exception that is a dataclass.
+        BaseException.__init__(link, *(_scrubbed(arg, lambda text: redact(text, spellings)) for arg in link.args))
+        is_ours, fields = isinstance(link, G4FLiteError), vars(link)
+        for name, value in list(fields.items()):
             if name == "doc":  # the whole text that a JSONDecodeError is about
-                link.doc = ""  # type: ignore[attr-defined]
+                fields[name] = ""
             elif is_ours and name in _OF_ANSWER:
-                _set(link, name, value, _scrubbed(value, lambda text: hide(text, long)))
+                fields[name] = _scrubbed(value, lambda text: hide(text, long))
             elif not (is_ours and name in _OUR_WORDS):
-                _set(link, name, value, _scrubbed(value, lambda text: redact(text, spellings)))
+                fields[name] = _scrubbed(value, lambda text: redact(text, spellings))
         if isinstance(link, requests.RequestException):  # both hold the key
-            link.request = link.response = None
+            fields.update(request=None, response=None)
         traceback.clear_frames(link.__traceback__)
     for link in links:  # pydantic's, for one, writes its message anew each time, from the values that it keeps
         for name in ("__cause__", "__context__"):
             inner = getattr(link, name)
             if any(inner is one for one in links) and _shows(inner, spellings):
-                setattr(link, name, None)
-
-
-def _set(link: BaseException, name: str, old: Any, new: Any) -> None:
-    if new is not old:
-        setattr(link, name, new)
+                BaseException.__setattr__(link, name, None)
 
 
 def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import MissingDependencyError
@@ -20,6 +21,22 @@ except ImportError as error:
     raise MissingDependencyError('a JSON schema is checked with jsonschema: pip install "g4f-lite[typed]"') from error
 
 MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
+_ALL_WITH_ALL = ("unevaluatedItems", "unevaluatedProperties")  # for which jsonschema compares each part with all others
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Raise what jsonschema raises for an odd schema, which may be anything, as a ValueError."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise ValueError(f"the JSON schema is too large to be checked: {error}") from error
+    except RecursionError as error:
+        raise ValueError("the JSON schema is nested too deeply to be checked") from error
+    except Exception as error:
+        raise ValueError(
+            f"the JSON schema cannot be checked; look at its $schema, its patterns and its references: {error!s:.200}"
+        ) from error
 
 
 class SchemaCheck:
@@ -31,32 +48,32 @@ class SchemaCheck:
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
-        self.keywords = functions.keys()
         self._schema = schema
         self._limit = threading.local()  # several threads may check with it
-        bounded = jsonschema.validators.extend(kind, {name: self._bounded(each) for name, each in functions.items()})
-        # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
-        bounded.evolve = attrs.evolve
-        self._check_schema(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER))
-        self._validator = bounded(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
-
-    def _check_schema(self, validator: Any) -> None:
-        """Raise ValueError if the schema is invalid, or if that takes too long to tell."""
-        try:
-            wrong = self._first_error(validator, self._schema)
-        except TimeoutError as error:
-            raise ValueError(f"the JSON schema is too large to be checked: {error}") from error
-        except RecursionError as error:
-            raise ValueError("the JSON schema is nested too deeply to be checked") from error
+        with _refusing():
+            kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+            functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
+            bounded = jsonschema.validators.extend(
+                kind, {name: self._bounded(name, each) for name, each in functions.items()}
+            )
+            # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
+            bounded.evolve = attrs.evolve
+            wrong = self._first_error(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), schema)
         if wrong is not None:
             raise ValueError(f"the JSON schema is invalid: {wrong.message:.200} - at `{wrong.json_path}`") from wrong
+        with _refusing():
+            self._validator = bounded(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
+        self.keywords = functions.keys()
 
+    @_refusing()
     def missing_references(self) -> list[str]:
-        """List the references that lead nowhere; none where an ``$id`` says what they are relative to."""
+        """List the references that lead nowhere; none where an ``$id`` says what they are relative to.
+
+        :raises ValueError: if that cannot be told
+        """
         text = json.dumps(self._schema)
-        found = [] if '"$id"' in text else re.findall(r'"\$ref": ("(?:[^"\\]|\\.)*")', text)
+        reference = r'"\$(?:ref|dynamicRef|recursiveRef)": ("(?:[^"\\]|\\.)*")'
+        found = [] if '"$id"' in text else re.findall(reference, text)
         schema = referencing.jsonschema.DRAFT202012.create_resource(self._schema)
         resolver = referencing.jsonschema.EMPTY_REGISTRY.with_resource("", schema).resolver()
 
@@ -80,13 +97,36 @@ class SchemaCheck:
         self._limit.ends_at = time.thread_time() + MAX_SECONDS
         return next(validator.iter_errors(value), None)
 
-    def _bounded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def keyword(*args: Any) -> Any:
-            if time.thread_time() > self._limit.ends_at:
-                raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
-            return function(*args)
+    def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+            self._check_time()
+            if name in _ALL_WITH_ALL and isinstance(value, (dict, list)):
+                value = (_WatchedDict if isinstance(value, dict) else _WatchedList)(value)
+                value.watch = self._check_time
+            return function(validator, wanted, value, schema)
 
         return keyword
+
+    def _check_time(self) -> None:
+        if time.thread_time() > self._limit.ends_at:
+            raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
+
+
+class _Watched:
+    """A value that calls ``watch`` before each of its parts that a loop takes."""
+
+    watch: Callable[[], None]
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in super().__iter__():  # type: ignore[misc]
+            self.watch()
+            yield part
+
+
+class _WatchedDict(_Watched, dict[str, Any]): ...
+
+
+class _WatchedList(_Watched, list[Any]): ...
 
 
 def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:

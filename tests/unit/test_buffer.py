@@ -192,6 +192,22 @@ def test_names_and_ids_count(delta: Delta) -> None:
     assert list(collected.kept) == [delta, *collected.recent]
 
 
+@pytest.mark.parametrize("rest", [0, 1, 3, 20])
+@pytest.mark.parametrize("kind", [str, Reasoning])
+def test_what_is_kept_has_no_hole(kind: Callable[[str], Delta], rest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffer, "MAX_BYTES", 20_000)
+    monkeypatch.setattr(buffer, "COMPACT_BYTES", 6_000)
+    collected = Buffer()
+    pieces = [f"{number:06}" for number in range(6_000 + rest)]
+    for piece in pieces:
+        collected.add(kind(piece))
+    kept = collected.text or collected.reasoning
+    assert len(kept) > 10_000
+    assert "".join(pieces).startswith(kept)
+    assert collected.deltas
+    assert (collected.text or collected.reasoning) == kept
+
+
 def test_tool_calls_without_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buffer, "MAX_BYTES", 1_000_000)
     collected = Buffer()

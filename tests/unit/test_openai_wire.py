@@ -105,9 +105,17 @@ def test_what_of_the_tokens_was_cached_or_reasoning(details: dict[str, Any], cou
         ({"prompt_tokens": 3, "completion_tokens": 1e300, "total_tokens": 10**4299}, Usage(3, 0, 3)),
         ({"prompt_tokens": 10**4299, "completion_tokens": -(10**4299)}, None),
         ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 10**4299}, Usage(3, 4, 7)),
+        ({"prompt_tokens": -1000, "completion_tokens": 4, "total_tokens": -996}, Usage(0, 4, 4)),
+        ({"prompt_tokens": -1, "input_tokens": 3, "completion_tokens": -4.0, "total_tokens": 7}, Usage(3, 4, 7)),
+        ({"prompt_tokens": -1, "completion_tokens": -1}, None),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "cached_tokens": -1}, Usage(3, 4, 7)),
+        (
+            {"prompt_tokens": 3, "completion_tokens": 4, "completion_tokens_details": {"reasoning_tokens": -1}},
+            Usage(3, 4, 7),
+        ),
     ],
 )
-def test_a_number_of_more_than_64_bits_is_not_a_count(counts: dict[str, Any], counted: Usage | None) -> None:
+def test_a_number_below_zero_or_of_more_than_64_bits_is_no_count(counts: dict[str, Any], counted: Any) -> None:
     told = b'data: {"choices": [], "usage": ' + json.dumps(counts).encode() + b"}\n\n"
     found = _read(_event({"content": "a"}) + told + DONE)[1:-1]
     assert found == ([] if counted is None else [counted])

@@ -197,6 +197,13 @@ def test_a_check_that_takes_too_long_is_not_made_for_each_part_of_the_text(monke
     assert len(values) == 1
 
 
+def test_a_reference_that_leads_out_of_the_schema_is_an_error_of_the_answer():
+    schema = {"$id": "https://schemas.test/a", "properties": {"city": {"$ref": "https://schemas.test/b"}}}
+    with pytest.raises(OutputError, match=r"it cannot be checked: Unresolvable: https://schemas\.test/b") as caught:
+        Client(Plain('{"city": "Oslo"}')).ask("x", output=schema, repairs=0)
+    assert caught.value.partial == '{"city": "Oslo"}'
+
+
 def test_a_reference_to_an_anchor_is_sent_as_it_is():
     provider = Formats("[1]")
     assert Client(provider).ask("x", output=BY_ANCHOR) == [1]

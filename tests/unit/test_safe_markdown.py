@@ -83,6 +83,31 @@ def test_what_is_shown(given: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
+        ("a\n\n---\ncss: //e.test\n---\nb", "a\n\n___\ncss: //e.test\n----\nb"),
+        ("---\t\ncss: //e.test\n...", "___\t\ncss: //e.test\n..."),
+        ("> a\n>\n>---\n> css: //e.test", "> a\n>\n>___\n> css: //e.test"),
+        ("1. a\n\n   ---\n   css: //e.test", "1. a\n\n   ___\n   css: //e.test"),
+        ("(@) ---\n    css: //e.test\n    ---", "(@) ----\n    css: //e.test\n    ----"),
+        ("# T\n---\n---\ncss: //e.test\n---", "# T\n----\n----\ncss: //e.test\n----"),
+        ("```\n---\n```\n---\ncss: //e.test", "\n```\n---\n```\n\n___\ncss: //e.test"),
+        ("a\n\n    ---\n    b: c\n    ---", "a\n\n```\n---\nb: c\n---\n```\n\n"),
+        ("$$\n\\label{x}---\n$$", "$$\n ----\n$$"),
+        ("--- a---\n----\n- - -\n|---|\n", "--- a---\n----\n- - -\n|---|\n"),
+    ],
+)
+def test_no_lines_are_settings_of_the_whole_document(given: str, shown: str) -> None:
+    assert safe_markdown(given) == shown
+
+
+def test_rules_and_headings_are_drawn_as_they_were() -> None:
+    text = "---\na\n---\nb\nc\n---\n\n---\n# d\n---\n- e\n  ---\n\n  ---\n> f\n> ---\n>\n> ---\n\n---"
+    assert MARKDOWN.render(safe_markdown(text)) == MARKDOWN.render(text)
+    assert MARKDOWN.render(text).count("<hr />") == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
         ('[x]{onclick="alert(1)"}', '[x]&#123;onclick="alert(1)"}'),
         (f"![x]({IMAGE}){{onerror=a}}", f"![x]({IMAGE})&#123;onerror=a}}"),
         ("# T {onclick=a}\n\n::: {style=a}\n{: a=b}", "# T &#123;onclick=a}\n\n::: &#123;style=a}\n&#123;: a=b}"),
@@ -349,6 +374,7 @@ def test_an_answer_is_shown_so() -> None:
         "\\begin{a}" + "a\n" * 20_000,
         "    {\n",
         "\n    {\na",
+        "---\n",
         "```\n",
         "````\n```\n",
         f"![a]({IMAGE[:22]}",

@@ -73,6 +73,24 @@ def test_a_dialect_that_a_reference_leads_back_to_is_bounded_too(monkeypatch: py
         SchemaCheck(schema).first_error(nested(40))
 
 
+UNEVALUATED_ITEMS = {"items": {}, "unevaluatedItems": False}
+UNEVALUATED_PROPERTIES = {"additionalProperties": True, "unevaluatedProperties": False}
+
+
+@pytest.mark.parametrize("dialect", [{}, {"$schema": "https://json-schema.org/draft/2019-09/schema"}])
+@pytest.mark.parametrize(
+    ("schema", "parts"), [(UNEVALUATED_ITEMS, list), (UNEVALUATED_PROPERTIES, dict.fromkeys)], ids=["items", "fields"]
+)
+def test_a_keyword_that_takes_too_long_ends(
+    schema: Any, parts: Any, dialect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = SchemaCheck({**dialect, **schema})
+    assert check.first_error(parts(map(str, range(100)))) is None
+    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.5)
+    with pytest.raises(TimeoutError):
+        check.first_error(parts(map(str, range(30_000))))
+
+
 def test_an_answer_that_takes_too_long_to_check_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
     json_format = JsonFormat({"type": "json_schema", "json_schema": {"name": "x", "schema": CHOICES}})
@@ -114,3 +132,36 @@ def test_an_invalid_schema_of_each_dialect(draft: str) -> None:
         assert SchemaCheck({**dialect, "items": {"type": "integer"}}).first_error([1, "a"]).json_path == "$[1]"
         with pytest.raises(ValueError, match="the JSON schema is invalid"):
             SchemaCheck({**dialect, "items": {"type": "int"}})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$schema": 5},
+        {"$schema": ["a"]},
+        {"$schema": {"a": 1}},
+        {"$schema": "http://["},
+        {"type": "string", "pattern": "a{99999999999999999999}"},
+        {"patternProperties": {"a{99999999999999999999}": {}}},
+        {"$ref": "#/a/b", "a": 5},
+    ],
+)
+def test_an_odd_schema_is_a_value_error_whatever_is_raised_for_it(schema: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"the JSON schema cannot be checked; look at its \$schema"):
+        SchemaCheck(schema).missing_references()
+
+
+NODE = {"$dynamicAnchor": "node", "items": {"$dynamicRef": "#node"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "missing"),
+    [
+        ({"items": {"$dynamicRef": "#node"}}, ["#node"]),
+        ({"$schema": "https://json-schema.org/draft/2019-09/schema", "items": {"$recursiveRef": "#"}}, []),
+        ({"$ref": "#/$defs/a", "$defs": {"a": NODE}}, []),
+        ({"$id": "https://schemas.test/a", "$ref": "b"}, []),
+    ],
+)
+def test_references_that_lead_nowhere_are_listed(schema: dict[str, Any], missing: list[str]) -> None:
+    assert SchemaCheck(schema).missing_references() == missing

@@ -27,7 +27,7 @@ from .address import NO_SUCH_PAGE
 from .answer import MAX_LINE_BYTES, read_completion
 from .base import OpenAIProvider
 from .errors import error_of, service_error, with_body
-from .fields import count_in, objects_in, text_in
+from .fields import number_in, objects_in, text_in
 
 ENDPOINT = "/v1/chat/completions"  # whatever the address of the server
 _WINDOW = "24h"  # the only one there is
@@ -261,7 +261,7 @@ def _refuse_secret(id_: str, secrets: Iterable[str]) -> None:
 def _response_in(line: Mapping[str, Any]) -> tuple[int | None, Any]:
     """Return the status and the body of the response in a line of a file of results."""
     response = line.get("response")
-    return (count_in(response, "status_code"), response.get("body")) if isinstance(response, dict) else (None, None)
+    return (number_in(response, "status_code"), response.get("body")) if isinstance(response, dict) else (None, None)
 
 
 def of_failure(line: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from ..call import fetch, run
 from ..sending import at_step
 from .errors import failure_beside, failure_in
 from .extras import check_extras, secrets_of
-from .fields import count_in, text_in
+from .fields import number_in, text_in
 from .listing import ListingProvider
 from .options import EXTRAS
 from .usage import read_usage
@@ -186,7 +186,7 @@ def _in_order(rows: list[Any]) -> list[Any]:
 
     :raises ResponseFormatError: if their indices do not tell which is of which text
     """
-    indices = [count_in(row, "index") for row in rows]
+    indices = [number_in(row, "index") for row in rows]
     if len(set(indices)) < 2:
         return rows
     numbers = [0 if index is None else index for index in indices]

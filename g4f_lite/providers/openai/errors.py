@@ -18,7 +18,7 @@ from ...errors import (
 from ...http.checks import ERROR_BODY_BYTES, shorten
 from ...timeout import PASSING_STATUSES
 from ..too_long import is_too_long, too_long
-from .fields import count_in, text_in
+from .fields import number_in, text_in
 from .rate_limits import is_limit, limit_error
 from .reasons import attempt_of, reason_of
 
@@ -93,7 +93,7 @@ def _told(fields: dict[str, Any], whole: bool) -> Any:
         return fields
     if fields.get("success") is False or fields.get("ok") is False:
         return fields
-    if (count_in(fields.get("base_resp"), "status_code") or 0) != 0:  # as MiniMax says it
+    if (number_in(fields.get("base_resp"), "status_code") or 0) != 0:  # as MiniMax says it
         return {"code": fields["base_resp"]["status_code"], **fields["base_resp"]}
     if fields.get("choices"):
         return None

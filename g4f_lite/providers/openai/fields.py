@@ -29,6 +29,11 @@ def is_said(value: Any) -> bool:
 
 
 def count_in(fields: Any, *names: str) -> int | None:
+    """Return the first of these fields that is a count, as ``number_in`` does: a whole number that is not negative."""
+    return number_in(fields, *names, least=0)
+
+
+def number_in(fields: Any, *names: str, least: int = 1 - _MOST) -> int | None:
     """Return the first of these fields that is a whole number of less than 64 bits; None where none is.
 
     JSON has numbers of any length, and Python cannot write those of more than 4,300 digits.
@@ -38,7 +43,7 @@ def count_in(fields: Any, *names: str) -> int | None:
             value = fields.get(name)
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
-            if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST:
+            if isinstance(value, int) and not isinstance(value, bool) and least <= value < _MOST:
                 return value
     return None
 

@@ -17,7 +17,7 @@ from ..call import fetch, later_fetch, run
 from ..sending import at_step
 from .errors import failure_in
 from .extras import check_extras, secrets_of
-from .fields import count_in, objects_in, text_in
+from .fields import number_in, objects_in, text_in
 from .listing import ListingProvider
 from .options import EXTRAS
 
@@ -103,7 +103,7 @@ def read_images(answer: Any, prompt: str = "") -> ImageResponse:
         [url for url, _ in found],
         prompt,
         revised_prompts=[revised for _, revised in found],
-        created=count_in(answer, "created"),
+        created=number_in(answer, "created"),
         usage=usage if isinstance(usage, dict) else None,
     )
 

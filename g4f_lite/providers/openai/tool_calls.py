@@ -11,7 +11,7 @@ from typing import Any
 from ...answers.deltas import ToolCallDelta
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
-from .fields import check_sent_back, count_in, text_in
+from .fields import check_sent_back, number_in, text_in
 from .object_end import ObjectEnd
 
 MAX_CALLS = 1_000  # to which pieces may still come
@@ -191,7 +191,7 @@ def index_in(fields: dict[str, Any]) -> int | None:
     index = fields.get("index")
     if isinstance(index, str) and index.isdecimal() and len(index) < 6:
         return int(index)
-    return count_in(fields, "index")
+    return number_in(fields, "index")
 
 
 def _hash_of_value(arguments: str) -> int:
