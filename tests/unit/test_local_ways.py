@@ -29,6 +29,24 @@ def chain(body: str, length: int = 30, last: str = '"a"') -> str:
 
 
 @pytest.mark.parametrize(
+    "grammar",
+    [
+        'root ::= a\na ::= c a "b" | "b"\nc ::= "z"?',
+        'root ::= a\na ::= "x" u | u\nu ::= a "b"',
+        'root ::= ("y"* root "x") | "z"',
+        'root ::= b{0,3} root | "x"\nb ::= "q"',
+        'root ::= "" root "y" | "x"',
+        chain("NEXT", 100, '""') + ' | r0 "a"',
+    ],
+)
+def test_a_rule_that_leads_to_itself_before_any_character_is_too_much(grammar: str) -> None:
+    """The engine refuses the plain ones itself, and goes round in these without an end."""
+    assert ways_of_grammar(grammar) == MANY
+    with pytest.raises(ValueError, match="alternatives"):
+        check_options({"grammar": grammar})
+
+
+@pytest.mark.parametrize(
     ("grammar", "ways"),
     [
         ('root ::= "a"', 1),

@@ -6,6 +6,7 @@ A few rules may leave more ways open than any machine can try: each may refer to
 from __future__ import annotations
 
 import re
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ..schema_references import target_of
@@ -25,6 +26,7 @@ _PATTERN = re.compile(
     r"""(?xs) [\^$] | (?P<open>\((?:\?:)?) | (?P<close>\)) | (?P<or>\|) | (?P<often>[?*+]\??|\{\d+(?:,\d*)?\})
     | (?P<some>\[(?:[^\]\\]|\\.)*\]?|\\.|.)"""
 )
+_MOST_PASSES = 50  # over the rules, to find those that may stand for nothing
 Tokens = list[tuple[str, str]]
 
 
@@ -56,11 +58,59 @@ class _Rules:
 
     def most(self) -> int:
         try:
+            if self._begin_with_themselves():
+                return MANY
             for name in self._bodies:
                 self._rule(name)
         except RecursionError:  # each leads to the next, hundreds of times
             return MANY
         return self._most
+
+    def _begin_with_themselves(self) -> bool:
+        """Return whether a rule leads to itself before any character, in which the engine goes round without an end."""
+        empty: set[str] = set()  # rules that may stand for nothing
+        for _ in range(_MOST_PASSES):
+            begin = {name: self._beginnings(tokens[::-1], empty) for name, tokens in self._bodies.items()}
+            found = {name for name, (_, may_be_empty) in begin.items() if may_be_empty}
+            if found == empty:
+                break
+            empty = found
+        else:
+            return True  # each leads to the next, dozens of times
+        try:
+            TopologicalSorter({name: rules for name, (rules, _) in begin.items()}).prepare()
+        except CycleError:
+            return True
+        return False
+
+    def _beginnings(self, tokens: Tokens, empty: set[str]) -> tuple[set[str], bool]:
+        """Return the rules that alternatives may begin with, and whether they may stand for nothing.
+
+        :param tokens: what is left, the next one last; read up to the end or a closing parenthesis
+        :param empty: the rules that may stand for nothing
+        """
+        alternatives: list[list[tuple[set[str], bool]]] = [[]]
+        while tokens:
+            kind, text = tokens.pop()
+            parts = alternatives[-1]
+            if kind == "close":
+                break
+            if kind == "or":
+                alternatives.append([])
+            elif kind == "often":
+                if parts and re.match(r"[?*]|\{\s*[0,]", text):
+                    parts[-1] = parts[-1][0], True
+            elif kind == "open":
+                parts.append(self._beginnings(tokens, empty))
+            else:
+                parts.append(({text} if kind == "name" else set(), kind == "empty" or text in empty))
+        rules: set[str] = set()
+        for parts in alternatives:
+            for names, may_be_empty in parts:
+                rules |= names
+                if not may_be_empty:
+                    break
+        return rules, any(all(may_be_empty for _, may_be_empty in parts) for parts in alternatives)
 
     def _rule(self, name: str) -> Ways:
         if name not in self._known:
