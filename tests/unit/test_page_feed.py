@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.once  # it is the same page on each Python
+
 NODE = shutil.which("node")
 PATIENCE = 120  # seconds
 CPU_SECONDS = 3.0  # for one text; without the feed, the shortest of the long ones takes 8

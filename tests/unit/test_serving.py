@@ -95,6 +95,7 @@ def test_more_open_files_than_select_can_watch() -> None:
         server._server.close()
 
 
+@pytest.mark.once
 def test_connections_that_never_send_a_whole_request_leave_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "IDLE_CONNECTIONS", 8)
     server = Server(create_app(Scripted()), "127.0.0.1", 0, 1)
