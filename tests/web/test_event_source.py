@@ -209,7 +209,9 @@ def chat(browser: Any, chat_app: Cutter, emulator: Emulator) -> Iterator[Any]:
 
 
 def write(browser: Any, text: str) -> None:
-    browser.find_element("name", "text").send_keys(text, "\n")
+    field = browser.find_element("name", "text")
+    field.clear()  # of a question that was given back
+    field.send_keys(text, "\n")
 
 
 def said(browser: Any) -> list[str]:
@@ -249,6 +251,7 @@ def test_the_chat_app_says_why_there_is_no_answer(chat: Any, emulator: Emulator)
         emulator.fail(name, **settings)
         write(chat, "a b c")
         assert says(chat, *before, "a b c", *told), said(chat)
+        assert chat.find_element("name", "text").get_attribute("value") == "a b c"
     before = said(chat)
     write(chat, " ")
     assert says(chat, *before, "Please write something."), said(chat)
