@@ -67,3 +67,9 @@ def test_a_hosted_batch_has_no_answers_of_others(here: list[str], tmp_path: Path
     (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
     done = call("batch", str(tmp_path / "in.txt"), *here, "--hosted", str(tmp_path / "run"), "--reject-provider", "x")
     assert_refused(done, "--reject-provider cannot be used with --hosted, where the service ")
+
+
+def test_only_a_hosted_batch_keeps_failures_to_ask_again(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.txt"), *here, "--retry-failed")
+    assert_refused(done, "--retry-failed is for --hosted; without it, the same command sends what failed again")

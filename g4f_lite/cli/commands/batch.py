@@ -167,6 +167,8 @@ def command(
         require_output()
     if hosted is not None:
         _refuse_live_options({"store": store, "reject_provider": reject_provider, **options})
+    elif retry_failed:
+        raise Misuse("--retry-failed is for --hosted; without it, the same command sends what failed again")
     _check_names(provider_options, engine)
     rows = files.read(template, empty=empty, head=head)
     prompts = [row.prompt for row in rows if row.prompt is not None]
