@@ -22,6 +22,7 @@ from g4f_lite import (
     Timeout,
 )
 from g4f_lite.contrib.flask import G4FLite, stream_answer
+from g4f_lite.providers import environment
 from g4f_lite.testing import Scripted
 
 
@@ -184,6 +185,15 @@ def test_a_key_without_effect_is_a_warning(key: str, match: str) -> None:
     with pytest.warns(UserWarning, match=match) as caught:
         G4FLite(make_app(**{key: 60}))
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_misprinted_variable_is_a_warning_also_where_the_provider_is_an_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.setenv("G4F_LITE_STREAMTIMEOUT", "28")
+    with pytest.warns(UserWarning, match="STREAMTIMEOUT in the environment .*is G4F_LITE_STREAM_TIMEOUT meant"):
+        G4FLite(make_app(G4F_LITE_PROVIDER=Scripted()))
 
 
 def test_a_variable_that_only_the_configuration_has_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

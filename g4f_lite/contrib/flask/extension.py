@@ -13,7 +13,7 @@ from ...arguments import warn
 from ...client.client import Client
 from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
-from ...providers.environment import OF_FLASK, PREFIX, VARIABLES, no_setting
+from ...providers.environment import OF_FLASK, PREFIX, VARIABLES, no_setting, warn_of_unknown_variables
 from ...providers.local.base import EngineProvider
 from ...timeout import RETRY, RetryPolicy, Timeout
 from .errors import SENTENCES_KEY, check_sentences
@@ -85,6 +85,7 @@ class G4FLite:
             raise RuntimeError("this app has a G4FLite already; for another provider, pass provider= to a call")
         check_sentences(app.config)
         _warn_of_useless_settings(app.config)
+        warn_of_unknown_variables()  # of which a provider that is an object says nothing
         if self._given is None:
             _warn_of_useless_key(app.config)
             keep_limits(app)
