@@ -30,6 +30,7 @@ from .options import told_of_members
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
+MOST_REASONS = 3  # that are told of each provider that did not answer
 
 
 def told_of_unused(estimate: Estimate, store: Path, failed: Path | None) -> str | None:
@@ -73,12 +74,22 @@ class Fallbacks:
     """Who answered prompts of a batch in the place of the first provider of the chain, and why that one did not."""
 
     def __init__(self) -> None:
-        self._told: dict[str | None, str] = {}  # of each that did not answer, the first time
+        self._lock = threading.Lock()
+        # Of each that did not answer, how often for each kind of reason, and the first one in words.
+        self._times: dict[str | None, Counter[object]] = {}
+        self._words: dict[tuple[str | None, object], str] = {}
 
     def add(self, errors: list[G4FLiteError], answering: str) -> None:
         """Note a call, as ``on_fallback`` of a chain; several threads may do so at once."""
-        for name, told in told_of_members(errors).items():
-            self._told.setdefault(name, told)
+        with self._lock:
+            for error in errors:
+                for name, told in told_of_members([error]).items():
+                    times = self._times.setdefault(name, Counter())
+                    # One that is skipped failed before, for the reason that is there most often.
+                    is_known = error.skipped and times
+                    kind = times.most_common(1)[0][0] if is_known else (type(error), getattr(error, "status", None))
+                    times[kind] += 1
+                    self._words.setdefault((name, kind), told)
 
     def in_words(self, answers: Counter[str], first: str) -> str:
         """Say how many answers are of whom, and why if that is known; nothing if each is of the first provider.
@@ -86,10 +97,16 @@ class Fallbacks:
         :param answers: how many answers each provider has given, now or before
         :param first: the name of the first provider
         """
-        given = [f"{name} gave {number:,}" for name, number in sorted(answers.items()) if name != first]
-        if not given:
+        others = {name: number for name, number in sorted(answers.items()) if name != first}
+        if not others:
             return ""
-        return "; ".join([f"{' and '.join(given)} of {counted(answers.total(), 'answer')}", *self._told.values()])
+        given = " and ".join(f"{name} gave {number:,}" for name, number in others.items())
+        reasons = [
+            self._words[name, kind] + ("" if number == sum(others.values()) else f", {counted(number, 'time')}")
+            for name, times in self._times.items()
+            for kind, number in times.most_common(MOST_REASONS)
+        ]
+        return "; ".join([f"{given} of {counted(answers.total(), 'answer')}", *reasons])
 
 
 class Progress:

@@ -23,6 +23,7 @@ from ..errors import (
     G4FLiteError,
     ModelNotSupportedError,
     ProviderError,
+    QuotaExceededError,
     TransportError,
 )
 from ..prompt import Prompt
@@ -224,6 +225,8 @@ class ChainCall(CheckedSource):
         for error in errors:
             if isinstance(error, AuthenticationError) and error.status is not None:
                 warn(f"another provider answers, as this one rejected its key: {error}")
+            elif isinstance(error, QuotaExceededError) and not error.skipped:
+                warn(f"another provider answers, as this one has used up its quota: {error}")
             elif isinstance(error, ModelNotSupportedError) and not self._prompt.model:
                 warn(f"another provider answers, as this one lacks its model: {error}")
             elif isinstance(error, ModelNotSupportedError) and self._is_news(error.provider):

@@ -42,7 +42,7 @@ class Fallback(BaseProvider):
         the last provider has the time left.  A Timeout or a (connect, read) pair is that of each, the last one too
     :param on_fallback: called before an answer for which others failed first, with a list of their errors, and the name
         of the provider that answers, with its model if others have that name; what it raises is a warning.  Without it
-        a key that one rejected, or a model that it lacks, is a warning
+        a key that one rejected, a used-up quota, or a model that it lacks, is a warning
     :param clock: returns the time in seconds
     :param shuffle: only False, because the order is kept; it is accepted for scripts that were written for g4f, like
         the next two

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from g4f_lite import ContextLengthExceededError, QuotaExceededError
+from g4f_lite.cli.batch_report import Fallbacks
 from g4f_lite.emulator import Emulator
 
 from .command import assert_refused, call
@@ -53,6 +56,23 @@ def test_a_note_counts_what_the_last_resort_answered_before(command: list[str], 
     (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
     for _ in range(2):
         assert call(*command).stderr.endswith("Note: Echo gave 1 of 3 answers\n")
+
+
+def test_a_note_counts_the_reasons_why_the_first_one_did_not_answer() -> None:
+    fallbacks = Fallbacks()
+    for tokens in (7505, 9000):
+        fallbacks.add([ContextLengthExceededError(f"{tokens} tokens are too many", provider="Big", status=400)], "Echo")
+    fallbacks.add([QuotaExceededError("no credit", provider="Big", status=429)], "Echo")
+    assert fallbacks.in_words(Counter(Big=4, Echo=3), "Big") == (
+        "Echo gave 3 of 7 answers; Big did not answer (7505 tokens are too many), 2 times; "
+        "Big did not answer (no credit), 1 time"
+    )
+    skipped = QuotaExceededError("skipped, because it failed before", provider="Other", skipped=True)
+    once = Fallbacks()
+    for error in (QuotaExceededError("no credit", provider="Other", status=429), skipped, skipped):
+        once.add([error], "Echo")
+    assert once.in_words(Counter(Echo=3), "Other") == "Echo gave 3 of 3 answers; Other did not answer (no credit)"
+    assert once.in_words(Counter(Echo=9), "Other").endswith("Other did not answer (no credit), 3 times")
 
 
 def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:

@@ -20,6 +20,7 @@ from g4f_lite import (
     OpenAICompatible,
     OutputError,
     Prompt,
+    QuotaExceededError,
     RateLimitError,
     TransportError,
 )
@@ -125,6 +126,7 @@ def test_a_program_is_told_who_failed_before_another_answers() -> None:
         (AuthenticationError("no such key", status=401), "rejected its key: Scripted: no such key"),
         (AuthenticationError("no key: set GROQ_API_KEY"), None),  # a member that is there for those who have one
         (ModelNotSupportedError("no such model"), "lacks its model: Scripted: no such model"),
+        (QuotaExceededError("no credit", status=429), "has used up its quota: Scripted: no credit"),
         (TransportError("no network"), None),
     ],
 )
