@@ -209,9 +209,9 @@ class Database:
         except FileExistsError:
             pass
         except OSError as error:
-            if not self.path.parent.is_dir():
+            if isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 raise self._error("unwritable", f"there is no folder {self.path.parent}; make it first") from error
-            if not self.path.exists():
+            if not os.path.exists(self.path):  # Path.exists raises where a folder may not be entered
                 hint = "check its permissions and those of its folder"
                 raise self._error("unwritable", f"{error.strerror or error}; {hint}") from error
         if self.path.is_dir():  # which Windows calls a lack of permission

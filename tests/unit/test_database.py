@@ -36,6 +36,20 @@ def test_what_is_written_is_there_for_the_next_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_folder_that_may_not_be_entered_is_an_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)  # root may enter any folder
+        with pytest.raises(StoreError, match="Permission denied; check its permissions and those of its folder"):
+            Database(tmp_path / "notes.db", NOTES)
+    finally:
+        os.seteuid(user)
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
