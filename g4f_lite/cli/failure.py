@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -65,18 +64,6 @@ class Misuse(Failure):
     """An error in the command line itself; nothing was sent."""
 
     exit_code = 2
-
-
-def misuse_of(error: OSError) -> Misuse:
-    """Return the error for a file that cannot be looked at: a folder may not be entered, or a name is too long.
-
-    :raises OSError: the error itself, if it is another one
-    """
-    if error.errno == errno.ENAMETOOLONG:
-        return Misuse(f"the name of a file is too long: {error.filename!s:.60}…")
-    if error.errno == errno.EACCES and error.filename is not None:
-        return Misuse(f"cannot look at {error.filename}: {error.strerror}; check its permissions and its folder's")
-    raise error
 
 
 class Passing(Failure):

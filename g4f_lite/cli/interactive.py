@@ -22,7 +22,7 @@ from ..providers.openai.presets import PRESETS
 from ..providers.registry import is_provider_name, is_url
 from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
-from .failure import Failure, checking_arguments, message_of, misuse_of, one_line, tell
+from .failure import Failure, checking_arguments, message_of, one_line, tell
 from .keyboard import silent_keyboard
 from .line_editor import PROMPT, LineEditor, paths
 from .model_list import MOST, ModelList
@@ -129,8 +129,6 @@ class InteractiveChat:
                     self._obey(line)
                 except click.ClickException as error:
                     _show(error)
-                except OSError as error:
-                    _show(misuse_of(error))
                 except KeyboardInterrupt:  # in the user's editor, for instance
                     write("\n")
         except EOFError:

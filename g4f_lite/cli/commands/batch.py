@@ -26,6 +26,7 @@ from ..batch_run import BatchRun
 from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
+from ..files import is_there
 from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
@@ -185,7 +186,7 @@ def command(
     except MissingDependencyError:
         note(UNCHECKED)
         options.update(call_options, proxy=provider_options.proxy)
-    is_new = files.store is None or not files.store.exists()
+    is_new = files.store is None or not is_there(files.store)
 
     fallbacks = Fallbacks()
 
@@ -270,7 +271,7 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int) -
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
-    has_failed = files.failed is not None and files.failed != files.source and files.failed.exists()
+    has_failed = files.failed is not None and files.failed != files.source and is_there(files.failed)
     failed = files.failed if has_failed else None
     if files.store is not None and (unused := told_of_unused(estimate, files.store, failed)):
         note(unused)
