@@ -135,8 +135,17 @@ class Plan:
             output = self.calls.output(answer)
         except (G4FLiteError, ValueError):  # the type of the output has changed
             return None
-        label = self.label(index)
-        result = Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True, label=label)
+        result = Result(
+            index,
+            item,
+            answer,
+            output,
+            attempts=kept.attempts,
+            seconds=kept.seconds,
+            is_stored=True,
+            passed_over=kept.passed_over,
+            label=self.label(index),
+        )
         return result if self.wants(result) else None
 
     def unused(self, keys: Iterable[Key | None]) -> int:
