@@ -30,6 +30,7 @@ class BatchUsage:
     :param prompt_tokens: tokens of the prompts that were sent, as the service reports them
     :param completion_tokens: tokens of their answers
     :param total_tokens: the sum of both
+    :param answered_by: how many answers each provider has given, by its name
     """
 
     done: int = 0
@@ -42,6 +43,7 @@ class BatchUsage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
+    answered_by: dict[str, int] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, result: Result[Any]) -> None:
@@ -51,6 +53,9 @@ class BatchUsage:
             self.failures += result.error is not None
             self.cut += result.is_cut
             self.refused += result.refusal is not None
+            if result.answer is not None:
+                name = result.provider or ""
+                self.answered_by[name] = self.answered_by.get(name, 0) + 1
             if result.is_stored:
                 self.stored += 1
                 return
@@ -71,7 +76,7 @@ class BatchUsage:
     def copy(self) -> BatchUsage:
         """Return what has been counted so far, without half of a result."""
         with self._lock:
-            return replace(self, _lock=threading.Lock())
+            return replace(self, answered_by=dict(self.answered_by), _lock=threading.Lock())
 
     def in_words(self) -> str:
         """Return how many answers there are, and how many failures."""
@@ -79,7 +84,7 @@ class BatchUsage:
         answers = counted(now.done - now.failures, "answer")
         return f"{answers} and {counted(now.failures, 'failure')}" if now.failures else answers
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the counts as a dict."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if not name.startswith("_")}
 

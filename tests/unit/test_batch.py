@@ -202,6 +202,7 @@ def test_usage_is_counted(client: Client) -> None:
         "prompt_tokens": 6,
         "completion_tokens": 4,
         "total_tokens": 10,
+        "answered_by": {"Shout": 2},
     }
     assert [result.is_cut for result in results] == [False, False, True]
     assert "is_cut=True" in repr(results[2])

@@ -17,11 +17,10 @@ from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
-from ...providers.fallback import Fallback
 from ...providers.registry import is_provider_name, is_url
 from ..answer_format import UNCHECKED, with_output
 from ..batch_files import BatchFiles
-from ..batch_report import Fallbacks, told_of_unused
+from ..batch_report import told_of_unused
 from ..batch_run import BatchRun
 from ..call_options import call_options
 from ..completion import FILE, complete_model
@@ -187,12 +186,8 @@ def command(
         options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not files.store.exists()
 
-    fallbacks = Fallbacks()
-
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
         provider = provider_options.choose(engine, **settings)
-        if isinstance(provider, Fallback):
-            provider.on_fallback = fallbacks.add
         set_price(provider, price)
         client = Client(provider)
         with checking_arguments():
@@ -230,7 +225,7 @@ def command(
             note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
-        BatchRun(client, results, rows, files, price, options["fresh"], fallbacks).run()
+        BatchRun(client, results, rows, files, price, options["fresh"]).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
