@@ -42,6 +42,9 @@ def test_what_the_last_resort_answered_is_asked_again(command: list[str], emulat
     first, last = answers(tmp_path / "out.jsonl")
     assert (done.returncode, first, last) == (0, ("OpenAICompatible", "first"), ("Echo", "two"))
     before = sent(emulator)
+    told = call(*command, "--estimate").stdout
+    assert told.startswith("0 prompts to send, 2 answers stored (1 by Echo); ")
+    assert told.endswith("; with --reject-provider Echo, what Echo gave is asked again\n")
     told = call(*command, "--reject-provider", "echo", "--estimate").stdout
     assert told.startswith("1 prompt to send, 1 answer stored; ")
     emulator.answer("second")

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import BaseProvider, Client, Fallback, Prompt, StoreError, TransportError
+from g4f_lite import (
+    BaseProvider,
+    BatchResults,
+    Client,
+    Fallback,
+    OpenAICompatible,
+    Prompt,
+    StoreError,
+    TransportError,
+)
 from g4f_lite.testing import Scripted
 
 from .batch_providers import Counts
@@ -49,6 +58,27 @@ def test_they_are_known_of_an_answer_with_tools() -> None:
 
     chain = Fallback([Down(), Scripted("yes")])
     assert Client(chain).map(["a"], tools=[look])[0].passed_over == {"Down": "Down is down"}
+
+
+def test_an_estimate_counts_what_others_gave(tmp_path: Path) -> None:
+    def results(*members: BaseProvider) -> BatchResults[Any]:
+        return Client(Fallback(members)).map(["a", "b", "c"], store=tmp_path / "answers.db")
+
+    results(Down(), Counts()).head(2)
+    told = str(results(Down(), Counts()).estimate())
+    assert told.startswith("1 prompt to send, 2 answers stored (2 by Counts); ")
+    results(Down(), Counts()).texts()
+    estimate = results(Down(), Counts()).estimate()
+    assert (estimate.calls, estimate.stored, estimate.by_others) == (0, 3, {"Counts": 3})
+    rejected = results(Down(), Counts()).reject(lambda result: result.text == "a 1")
+    assert rejected.estimate().by_others == {"Counts": 2}
+    alone = Client(Counts()).map(["a"], store=tmp_path / "alone.db")
+    assert (alone.texts(), alone.estimate().by_others) == (["a 1"], {})
+
+
+def test_servers_of_one_name_are_told_apart_in_an_estimate() -> None:
+    chain = Fallback([OpenAICompatible("http://127.0.0.1:9/v1"), OpenAICompatible("http://127.0.0.1:8/v1")])
+    assert Client(chain).map(["a"]).estimate().first == "OpenAICompatible (127.0.0.1:9)"
 
 
 def test_a_store_of_before_is_read(tmp_path: Path) -> None:

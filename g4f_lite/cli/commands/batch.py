@@ -19,6 +19,7 @@ from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
 from ...providers.registry import is_provider_name, is_url
 from ..answer_format import UNCHECKED, with_output
+from ..batch_fallbacks import rejecting
 from ..batch_files import BatchFiles
 from ..batch_report import told_of_unused
 from ..batch_run import BatchRun
@@ -260,7 +261,10 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int) -
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(in_options(estimate.in_words(failed, files.skipped)))
+    told = estimate.in_words(failed, files.skipped)
+    if others := estimate.by_others:
+        told += f"; with {' '.join(map(rejecting, others))}, what {' and '.join(others)} gave is asked again"
+    click.echo(in_options(told))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
