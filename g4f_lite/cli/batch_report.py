@@ -23,6 +23,7 @@ from ..batch.summary import (
     told_of_pace,
     told_of_pause,
 )
+from ..store.answers import AnswerStore
 from .failure import tell
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
@@ -38,6 +39,9 @@ def told_of_unused(estimate: Estimate, store: Path, failed: Path | None) -> str 
     if not estimate.unused or not estimate.calls:
         return None
     advice = "" if failed is None else f"; to ask only what failed, give {failed} as IN"
+    if len(names := AnswerStore(store).providers()) > 1:
+        again = "name the providers as before, with --reject-provider NAME"
+        advice += f"; its answers are from {' and '.join(names)}: to ask again only for those of one, {again}"
     return told_of_others(store, estimate.unused, estimate.calls) + advice
 
 

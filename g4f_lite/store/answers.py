@@ -181,6 +181,10 @@ class AnswerStore:
         """Return the keys of all answers."""
         return self.database.rows("SELECT key, occurrence FROM answers")
 
+    def providers(self) -> list[str]:
+        """Return the names of the providers that gave the answers, in order."""
+        return [name for (name,) in self.database.rows("SELECT DISTINCT provider FROM answers ORDER BY provider")]
+
     def count(self) -> int:
         """Return how many answers there are."""
         return int(self.database.rows("SELECT count(*) FROM answers")[0][0])

@@ -164,6 +164,15 @@ def test_a_member_that_has_the_name_of_the_first_cannot_be_asked_again_alone() -
     assert told == ["Local did not answer (no credit), and Local (model 'small') answers instead"]
 
 
+def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(command: list[str]) -> None:
+    call(*command)
+    told = (
+        ", and 2 prompts will be sent; its answers are from Echo and OpenAICompatible: to ask again only for "
+        "those of one, name the providers as before, with --reject-provider NAME\n"
+    )
+    assert call(*command[:-4], "--estimate").stderr.endswith(told)
+
+
 def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:
     call(*command)
     before = sent(emulator)
