@@ -120,6 +120,11 @@ class Result(OfBatch, Generic[T]):
         return None if self.answer is None else self.answer.model or self.answer.served_model
 
     @property
+    def served_model(self) -> str | None:
+        """The model that answered, as the service names it; None if it does not, or there is an error."""
+        return None if self.answer is None else self.answer.served_model
+
+    @property
     def finish_reason(self) -> str | None:
         """Why the answer ended, or None."""
         return None if self.answer is None else self.answer.finish_reason

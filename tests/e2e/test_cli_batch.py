@@ -48,7 +48,7 @@ def test_columns_of_a_csv_file_make_the_prompt(emulator: Emulator, here: list[st
     (tmp_path / "in.csv").write_text('id,text\n1,"a, b"\n2,"c\nd"\n', encoding="utf-8")
     template = "Summarise {{{text}}}: {id}"
     facts = {"finish_reason": "stop", "refusal": "", "prompt_tokens": "4", "completion_tokens": "4"}
-    facts |= {"provider": "OpenAICompatible", "model": "echo", "error_type": "", "status": ""}
+    facts |= {"provider": "OpenAICompatible", "model": "echo", "served_model": "echo", "error_type": "", "status": ""}
     done = call("batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--prompt", template, *here)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
