@@ -251,6 +251,8 @@ def told_of_pace(pace: float | None) -> str:
 
 def dollars(cost: float) -> str:
     """Return an amount, with as many digits as a small one needs."""
+    if not cost:
+        return "$0"
     if cost < 0.0001:
         return "less than $0.0001"
     return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"

@@ -67,7 +67,7 @@ def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
     """Say what the calls of a batch took, after what was said before; nothing if they took nothing."""
     if not usage.total_tokens:
         return ""
-    price = f", {dollars(cost)}" if cost else ""
+    price = "" if cost is None else f", {dollars(cost)}"
     return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
 
 

@@ -236,8 +236,9 @@ class BatchRun:
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""
         with suppress(MissingDependencyError):
+            usage = self.client.usage
             # With a given price, a call without tokens, as one that Ctrl-C ends, does not hide what others cost.
-            return self.client.usage.cost if self.price is None else self.client.usage.known_cost
+            return usage.cost if self.price is None else usage.known_cost or usage.cost
         return None
 
 
