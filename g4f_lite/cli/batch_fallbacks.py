@@ -38,23 +38,24 @@ class Fallbacks:
         self._is_kept = is_kept
         self._how = "without --fresh and with" if fresh else "with"
         self._lock = threading.Lock()
-        self._is_told = False
+        self._noted: set[str] = set()  # of whom a note has said that they answer
         # Of each that did not answer, how often for each kind of reason, and the first one in words.
         self._times: dict[str, Counter[str]] = {}
         self._words: dict[tuple[str, str], str] = {}
 
     def teller(self, tell: Callable[[str], object]) -> Callable[[list[G4FLiteError], str], None]:
-        """Return an ``on_fallback`` for the chain, which says once who answers instead, and why.
+        """Return an ``on_fallback`` for the chain, which says that another provider answers, and why, once of each.
 
         :param tell: takes what is said, from any thread
         """
 
         def on_fallback(errors: list[G4FLiteError], answering: str) -> None:
             with self._lock:
-                was_told, self._is_told = self._is_told, True
-            if not was_told:
+                is_news = answering not in self._noted
+                self._noted.add(answering)
+            if is_news:
                 told = [*told_of_members(errors).values()] or [f"{self._first} is skipped"]
-                name = answering.partition(" (model ")[0]
+                name = answering.partition(" (model ")[0]  # which it has where others have the same name
                 again = self._again([name], "such rows") if name != self._first else ""
                 again += " later" if again else ""
                 tell(f"{'; '.join(told)}, and {answering} answers instead{again}")

@@ -164,6 +164,14 @@ def test_a_member_that_has_the_name_of_the_first_cannot_be_asked_again_alone() -
     assert told == ["Local did not answer (no credit), and Local (model 'small') answers instead"]
 
 
+def test_a_note_says_of_each_other_provider_once_that_it_answers() -> None:
+    told: list[str] = []
+    tell = Fallbacks("One", is_kept=False).teller(told.append)
+    for answering in ("Two", "Three", "Two", "Three"):
+        tell([QuotaExceededError("no credit", provider="One")], answering)
+    assert told == [f"One did not answer (no credit), and {name} answers instead" for name in ("Two", "Three")]
+
+
 def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(command: list[str]) -> None:
     call(*command)
     told = (
