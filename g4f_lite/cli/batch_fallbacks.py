@@ -53,7 +53,7 @@ class Fallbacks:
             with self._lock:
                 is_news = answering not in self._noted
                 self._noted.add(answering)
-            if is_news:
+            if is_news and answering != self._first:  # which may have been waited for
                 told = [*told_of_members(errors).values()] or [f"{self._first} is skipped"]
                 name = answering.partition(" (model ")[0]  # which it has where others have the same name
                 again = self._again([name], "such rows") if name != self._first else ""
@@ -64,6 +64,8 @@ class Fallbacks:
 
     def add(self, result: Result[Any]) -> None:
         """Count why others did not give an answer."""
+        if result.provider == self._first:
+            return
         for name, reason in result.passed_over.items():
             kind = _FAILED_BEFORE if reason.startswith(_FAILED_BEFORE) else kind_of(reason)
             self._times.setdefault(name, Counter())[kind] += 1

@@ -176,9 +176,9 @@ class ChainCall(CheckedSource):
             if errors:
                 model = self._telling_model(position)
                 answering = self.provider + (f" (model {model!r})" if model else "")
-                failed = [errors[each] for each in sorted(errors)]
+                self._tell([errors[each] for each in sorted(errors)], answering)
+                failed = [errors[each] for each in sorted(errors) if each != position]  # not in a turn before this one
                 self.passed_over = {error.provider or "": error.message for error in failed}
-                self._tell(failed, answering)
             self.passed_over |= getattr(source, "passed_over", {})
             is_whole, asked_at = False, self._clock()
             try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import QuotaExceededError
+from g4f_lite import Answer, QuotaExceededError
 from g4f_lite.batch.result import Result
 from g4f_lite.cli.batch_fallbacks import Fallbacks
 from g4f_lite.emulator import Emulator
@@ -166,10 +166,13 @@ def test_a_member_that_has_the_name_of_the_first_cannot_be_asked_again_alone() -
 
 def test_a_note_says_of_each_other_provider_once_that_it_answers() -> None:
     told: list[str] = []
-    tell = Fallbacks("One", is_kept=False).teller(told.append)
-    for answering in ("Two", "Three", "Two", "Three"):
+    fallbacks = Fallbacks("One", is_kept=False)
+    tell = fallbacks.teller(told.append)
+    for answering in ("One", "Two", "Three", "Two", "Three"):
         tell([QuotaExceededError("no credit", provider="One")], answering)
     assert told == [f"One did not answer (no credit), and {name} answers instead" for name in ("Two", "Three")]
+    fallbacks.add(Result(0, "a", Answer("yes", provider="One"), passed_over={"Two": "no credit"}))
+    assert fallbacks.told_with_reasons({"One": 1}) == ""
 
 
 def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(command: list[str]) -> None:
