@@ -62,7 +62,7 @@ def test_they_are_known_of_an_answer_with_tools() -> None:
 
 def test_an_estimate_counts_what_others_gave(tmp_path: Path) -> None:
     def results(*members: BaseProvider) -> BatchResults[Any]:
-        return Client(Fallback(members)).map(["a", "b", "c"], store=tmp_path / "answers.db")
+        return Client(Fallback(members)).map(["a", "b", "c"], store=tmp_path / "answers.db", workers=1)
 
     results(Down(), Counts()).head(2)
     told = str(results(Down(), Counts()).estimate())
