@@ -86,6 +86,7 @@ class ChainCall(CheckedSource):
         self.response: Response | None = None
         self.priced_at: Any = None  # of the member that is asked
         self.in_vain: list[CallUsage] = []  # what members took that did not answer
+        self.passed_over: dict[str, str] = {}  # why they did not, by their names, once another one answers
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -176,6 +177,9 @@ class ChainCall(CheckedSource):
                 model = self._telling_model(position)
                 answering = self.provider + (f" (model {model!r})" if model else "")
                 self._tell([errors[each] for each in sorted(errors)], answering)
+                failed = [errors[each] for each in sorted(errors) if each != position]  # not in a turn before this one
+                self.passed_over = {error.provider or "": error.message for error in failed}
+            self.passed_over |= getattr(source, "passed_over", {})
             is_whole, asked_at = False, self._clock()
             try:
                 for delta in itertools.chain(first, deltas):

@@ -131,6 +131,11 @@ class Loop:
         return self._turn.model
 
     @property
+    def passed_over(self) -> dict[str, str]:
+        """Why other members of a chain did not give the last turn, by their names."""
+        return getattr(self._turn.source, "passed_over", {})
+
+    @property
     def took(self) -> tuple[CallUsage, ...]:
         """What the calls of all turns took."""
         return tuple(call for turn in (*self._ended, self._turn) for call in took_by(turn))

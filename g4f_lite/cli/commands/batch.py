@@ -17,11 +17,11 @@ from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
-from ...providers.fallback import Fallback
 from ...providers.registry import is_provider_name, is_url
 from ..answer_format import UNCHECKED, with_output
+from ..batch_fallbacks import rejecting
 from ..batch_files import BatchFiles
-from ..batch_report import Fallbacks, told_of_unused
+from ..batch_report import told_of_unused
 from ..batch_run import BatchRun
 from ..call_options import call_options
 from ..completion import FILE, complete_model
@@ -188,12 +188,8 @@ def command(
         options.update(call_options, proxy=provider_options.proxy)
     is_new = files.store is None or not is_there(files.store)
 
-    fallbacks = Fallbacks()
-
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
         provider = provider_options.choose(engine, **settings)
-        if isinstance(provider, Fallback):
-            provider.on_fallback = fallbacks.add
         set_price(provider, price)
         client = Client(provider)
         with checking_arguments():
@@ -231,7 +227,7 @@ def command(
             note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
-        BatchRun(client, results, rows, files, price, options["fresh"], fallbacks).run()
+        BatchRun(client, results, rows, files, price, options["fresh"]).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
@@ -266,7 +262,10 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int) -
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(in_options(estimate.in_words(failed, files.skipped)))
+    told = estimate.in_words(failed, files.skipped)
+    if others := estimate.by_others:
+        told += f"; with {' '.join(map(rejecting, others))}, what {' and '.join(others)} gave is asked again"
+    click.echo(in_options(told))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
