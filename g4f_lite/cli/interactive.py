@@ -26,6 +26,8 @@ from .failure import Failure, checking_arguments, message_of, misuse_of, one_lin
 from .keyboard import silent_keyboard
 from .line_editor import PROMPT, LineEditor, paths
 from .model_list import MOST, ModelList
+from .notes import note
+from .options import named_members
 from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
@@ -215,6 +217,16 @@ class InteractiveChat:
                     self._models.check(sent or name)
                 self._conversation.model = name
                 write(f"The model is {name} from now on.\n")
+                if isinstance(self._provider, Fallback):
+                    self._note_lacking(self._provider, name)
+
+    def _note_lacking(self, chain: Fallback, model: str) -> None:
+        """Note here, and not with the next message, that not all members of a chain have a model."""
+        names = [member for member, _ in named_members(chain)]
+        owners = self._models.owners(model)
+        if owners and owners != " or ".join(dict.fromkeys(names)):
+            chain.told_lacking = set(names)
+            note(f"of the providers, only {owners} lists {model}; /model {DEFAULT} lets each use its own model")
 
     def _check_name(self, name: str) -> None:
         """Raise if a name is a file of this machine, or several names, and not that of a model here.
