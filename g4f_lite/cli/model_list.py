@@ -12,9 +12,12 @@ from ..providers.hooks import CallSettings, owners_of
 from ..providers.openai.listing import near_names
 from ..timeout import Timeout, TimeoutLike
 from .failure import Failure
+from .notes import note
+from .options import named_members
 
 SECONDS = 3.0  # that the Tab key and /model wait for a server to list its models
 MOST = 8  # names in an error
+DEFAULT = "default"  # the argument of /model that goes back to the start
 
 
 class ModelList:
@@ -51,6 +54,27 @@ class ModelList:
     def owners(self, name: str) -> str:
         """Return the name of the provider if it has listed a model, or those of a chain's members that have."""
         return self._owners.get(name) or self._owners.get(f"{name}:latest", "")  # Ollama's tag need not be written
+
+    def note_lacking(self, name: str) -> None:
+        """Note now, and not with the next message, that not all members of a chain list a model."""
+        if not isinstance(self._provider, Fallback) or not (owners := self.owners(name)):
+            return
+        members = [member for member, _ in named_members(self._provider)]
+        if owners != " or ".join(dict.fromkeys(members)):
+            self._provider.told_lacking = set(members)
+            note(f"of the providers, only {owners} lists {name}; /model {DEFAULT} lets each use its own model")
+
+    def check_name(self, name: str) -> None:
+        """Raise if a name is a file of this machine, or several names, and not that of a model here.
+
+        :raises click.ClickException: if so
+        """
+        is_file = name.endswith(".gguf") and self._provider.name != "Local"
+        if not (is_file or "," in name) or self.has(name):
+            return
+        if is_file:
+            raise Failure(f"{name} is a file on this machine, which Local can read; write /model local:{name}")
+        raise Failure(f"{name} is not a model: several names must be providers, as in /model openai:gpt-5,local")
 
     def check(self, name: str) -> None:
         """Raise if the provider lists models, and not this one.

@@ -31,20 +31,6 @@ def test_each_member_is_named_with_its_model(emulator: Emulator) -> None:
         )
 
 
-def test_usage_has_a_line_for_each_provider(emulator: Emulator) -> None:
-    with Terminal("chat", "-p", f"{emulator.url}/v1:echo", "-p", "echo", COLUMNS="200") as terminal:
-        terminal.wait_for("> ")
-        emulator.answer("one two")
-        say(terminal, "Count.")
-        assert say(terminal, "/usage").count("\r\n") == 1
-        say(terminal, "/model echo:any")
-        say(terminal, "Count.")
-        first, server, echo, _ = say(terminal, "/usage").split("\r\n")
-        assert first.startswith("2 calls: ")
-        assert server.startswith("  OpenAICompatible: 1 call: 1 token of prompts, 2 of answers; ")
-        assert echo.startswith("  Echo: 1 call: ")
-
-
 @pytest.mark.parametrize(
     ("name", "refused"),
     [
