@@ -167,7 +167,12 @@ class ProviderError(G4FLiteError):
 
 
 class ResponseStatusError(ProviderError, requests.HTTPError):
-    """An HTTP status other than success."""
+    """An HTTP status other than success.
+
+    :ivar loading: whether a server says by it that it is still loading its model
+    """
+
+    loading = False
 
 
 class RateLimitError(ProviderError, requests.HTTPError):

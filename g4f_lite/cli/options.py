@@ -17,6 +17,7 @@ import click
 from ..arguments import safe_url
 from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
 from ..http.redact import redact
+from ..http.retry import TOLD_SECONDS, reason_to_wait
 from ..providers.base import BaseProvider, Provider
 from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
@@ -33,7 +34,6 @@ EngineOptions = Mapping[str, Any]
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # At least one number with its letter.
 _TIME = re.compile(rf"(?=.)(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
-WAIT_SECONDS = 2.0  # a wait of fewer is not noted
 #: The end of the message about a missing key.
 OR_KEY = ", or give api_key="
 
@@ -224,12 +224,12 @@ def named_members(provider: BaseProvider) -> list[tuple[str, BaseProvider]]:
 
 
 def _note_wait(name: str, error: G4FLiteError, attempt: int, wait: float) -> None:
-    if getattr(error, "retry_after", None) and wait >= WAIT_SECONDS:
-        note(f"{name} asks to wait {wait:.0f} s; waiting (Ctrl-C ends it)")
+    if reason := reason_to_wait(name, error, wait):
+        note(f"{reason}; waiting (Ctrl-C ends it)")
 
 
 def _note_cool_down(name: str, wait: float) -> None:
-    if wait >= WAIT_SECONDS:
+    if wait >= TOLD_SECONDS:
         note(f"{name} asked to wait, and {wait:.0f} s are left; waiting (Ctrl-C ends it)")
 
 

@@ -127,6 +127,16 @@ def test_a_long_wait_for_a_rate_limit_is_noted(
     assert (done.returncode, note in done.stderr) == (0, noted)
 
 
+@pytest.mark.parametrize(("options", "noted"), [([], True), (["--quiet"], False)])
+def test_a_server_that_loads_its_model_is_waited_for(options: list[str], noted: bool, emulator: Emulator) -> None:
+    emulator.dialect("llama.cpp-loading")
+    emulator.fail("error")
+    emulator.fail("error")
+    done = call("chat", "Hello", "-p", f"{emulator.url}/v1:m", *options)
+    note = "Note: OpenAICompatible is still loading its model; waiting (Ctrl-C ends it)\n"
+    assert (done.stdout, done.stderr) == ("Hello\n", note if noted else "")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
