@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ..arguments import safe_url
-from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
+from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError, RateLimitError
 from ..http.redact import redact
 from ..http.retry import TOLD_SECONDS, reason_to_wait
 from ..providers.base import BaseProvider, Provider
@@ -196,15 +196,20 @@ def note_fallback(errors: list[G4FLiteError], answering: str, kept: list[G4FLite
     """
     if kept is not None:
         kept.extend(errors)
-    for told in told_of_members(errors).values():
+    for told in told_of_members(errors, with_waits=True).values():
         note(f"{told}; {answering} answers")
 
 
-def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
-    """Say for each member of a chain that failed, why it did not answer."""
+def told_of_members(errors: Sequence[G4FLiteError], *, with_waits: bool = False) -> dict[str | None, str]:
+    """Say for each member of a chain that failed, why it did not answer.
+
+    :param with_waits: whether to say of one that is skipped for a rate limit for how long that goes on, as now
+    """
     told = {}
     for error, reason in _untold(errors):
         what = f"is {reason}" if error.skipped else f"did not answer ({reason})"
+        if with_waits and error.skipped and isinstance(error, RateLimitError) and error.retry_after:
+            what += f"; it will be tried again in {max(1.0, error.retry_after):.0f} s"
         told[error.provider] = f"{error.provider} {what}"
     return told
 
