@@ -250,7 +250,7 @@ def _untold(errors: Sequence[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]
         if not (isinstance(error, AuthenticationError) and error.status is None):
             is_model = isinstance(error, ModelNotSupportedError) and error.provider != "Local"
             advice = advice_on_model(error.message) if is_model else ""
-            yield error, one_line(f"{error.message.rstrip('.')}{advice}")
+            yield error, one_line(f"{error.message}{advice}").rstrip(".。")
 
 
 def note_unused_model(provider: BaseProvider) -> None:
