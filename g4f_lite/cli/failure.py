@@ -24,6 +24,7 @@ from ..errors import (
     ProviderNotFoundError,
     TransportError,
     sanitize,
+    without_double_marks,
 )
 from ..http.retry import may_pass
 from ..http.urls import is_loopback, parse_origin
@@ -92,7 +93,8 @@ def one_line(text: str) -> str:
     text, listed, names = text.partition(LISTED)  # the listed names are not options
     text = in_options(text) + listed + names
     lines = filter(None, map(str.strip, text.splitlines()))
-    return sanitize("; ".join(lines).replace(":; ", ": "))  # below a line that ends with a colon are its details
+    text = "; ".join(lines).replace(":; ", ": ")  # below a line that ends with a colon are its details
+    return sanitize(without_double_marks(text))
 
 
 @contextmanager

@@ -19,12 +19,14 @@ from g4f_lite.errors import (
     G4FLiteError,
     ModelNotSupportedError,
     ProviderError,
+    QuotaExceededError,
     RateLimitError,
     TransportError,
 )
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.providers import turns
+from g4f_lite.providers.circuit_breaker import CircuitBreaker
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
 from g4f_lite.testing import Scripted
@@ -128,6 +130,16 @@ def test_a_long_wait_for_a_rate_limit_is_noted(
     assert (done.returncode, note in done.stderr) == (0, noted)
 
 
+@pytest.mark.parametrize(("options", "noted"), [([], True), (["--quiet"], False)])
+def test_a_server_that_loads_its_model_is_waited_for(options: list[str], noted: bool, emulator: Emulator) -> None:
+    emulator.dialect("llama.cpp-loading")
+    emulator.fail("error")
+    emulator.fail("error")
+    done = call("chat", "Hello", "-p", f"{emulator.url}/v1:m", *options)
+    note = "Note: OpenAICompatible is still loading its model; waiting (Ctrl-C ends it)\n"
+    assert (done.stdout, done.stderr) == ("Hello\n", note if noted else "")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -162,6 +174,27 @@ def test_a_member_that_was_skipped_is_not_said_to_have_been_asked(capsys: pytest
         "did not answer (skipped a beat)",
     ]
     assert capsys.readouterr().err.splitlines() == [f"Note: Groq {each}; Echo answers" for each in told]
+
+
+@pytest.mark.parametrize(
+    ("error", "times", "reason", "seconds"),
+    [
+        (RateLimitError("busy", status=429, retry_after=20.0), 1, "too many requests, status 429", 20),
+        (QuotaExceededError("used up", retry_after=90.0), 1, "its quota is used up", 90),
+        (RateLimitError("busy", retry_after=0.2), 1, "too many requests", 1),
+        (RateLimitError("busy"), 3, "too many requests", 30),
+        (TransportError("it is down"), 3, "the connection failed", 30),
+    ],
+)
+def test_a_member_that_is_skipped_is_told_with_the_seconds_that_are_left(
+    error: G4FLiteError, times: int, reason: str, seconds: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaker = CircuitBreaker(clock=lambda: 0.0)
+    for _ in range(times):
+        breaker.failed(error)
+    note_fallback([breaker.skipped(breaker.wait(), "Groq")], "Echo")
+    told = f"Groq is skipped, because it failed before ({reason}); it will be tried again in {seconds} s"
+    assert capsys.readouterr().err == f"Note: {told}; Echo answers\n"
 
 
 def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) -> None:
