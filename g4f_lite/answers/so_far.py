@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import ConversationNotFoundError, G4FLiteError, ResponseFormatError, StoreError
 from .answer import Answer
 from .buffer import MAX_BYTES, Buffer
-from .call_usage import CallUsage, took_by
+from .call_usage import CallUsage
 from .deltas import Delta, Identity, ToolCall, Usage
 from .source import Scrub
 
@@ -64,7 +64,7 @@ class AnswerSoFar:
         :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
         """
         self.check_length()
-        return self._answer_of(self._buffer, took_by(self))
+        return self._answer_of(self._buffer, self.took)
 
     @property
     def other_choices(self) -> dict[int, Answer]:
@@ -79,6 +79,24 @@ class AnswerSoFar:
     def _answer_of(self, buffer: Buffer, took: tuple[CallUsage, ...] = ()) -> Answer:
         named: dict[str, Any] = {"model": self.model, "served_model": self.served_model, "provider": self.provider}
         return Answer(seconds=self.seconds, took=took, **named, **buffer.parts)
+
+    @property
+    def took(self) -> tuple[CallUsage, ...]:
+        """What each call of the answer took: of the turns in which tools were called, or of a chain's members."""
+        of_turns: tuple[CallUsage, ...] | None = getattr(self.source, "took", None)
+        if of_turns is not None:
+            return of_turns
+        own = CallUsage.of(
+            self.source,
+            self.error,
+            self.model,
+            self.usage,
+            self.identity,
+            begun=self.error is None or self.begun,
+            cached=self.cached,
+            provider=self.provider,
+        )
+        return (*getattr(self.source, "in_vain", ()), own)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
