@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from ..answers.answer import Answer
-from ..answers.call_usage import CallUsage, took_by
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Delta, Finish, Identity, Usage
 from ..answers.stream import AnswerStream
 from ..errors import StoreError
@@ -76,7 +76,7 @@ class Kept(NamedTuple):
         :raises ResponseFormatError: if it is longer than what a stream keeps
         """
         passed_over = getattr(stream.source, "passed_over", {})
-        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts, passed_over, took_by(stream))
+        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts, passed_over, stream.took)
 
     def answer(self) -> Answer:
         """Make the answer again."""

@@ -9,7 +9,7 @@ import re
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from ..schema_references import target_of
+from ..schema_references import References, objects_of
 
 MANY = 1_000_000  # is as good as any larger number
 MAX_OPTIONAL = 50  # parts in a row: of 100, the engine tries millions of choices for a token of four characters
@@ -184,41 +184,18 @@ class _Rules:
 
 def ways_of_schema(schema: dict[str, Any]) -> int:
     """Return the most values of different kinds that may stand anywhere in JSON of a schema."""
-    try:
-        return _References(schema).most()
-    except RecursionError:
-        return MANY
 
-
-class _References:
-    """A schema, and where its references lead."""
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        self._schema = schema
-        self._known: dict[str, int] = {}
-        self._most = 0
-
-    def most(self) -> int:
-        self._visit(self._schema)
-        return self._most
-
-    def _visit(self, part: Any) -> None:
-        if isinstance(part, dict):
-            self._most = max(self._most, self._ways(part))
-        for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-            self._visit(inner)
-
-    def _ways(self, part: Any) -> int:
+    def ways_of(part: Any) -> int:
         if not isinstance(part, dict):
             return 1
-        ways = self._behind(part["$ref"]) if isinstance(part.get("$ref"), str) else 0
+        ways = references.behind(part) or 0
         for name in ("anyOf", "oneOf", "allOf"):
             if isinstance(part.get(name), list):
-                ways += sum(map(self._ways, part[name]))
+                ways += sum(map(ways_of, part[name]))
         return min(max(ways, 1), MANY)
 
-    def _behind(self, reference: str) -> int:
-        if reference not in self._known:
-            self._known[reference] = 0  # in a circle
-            self._known[reference] = self._ways(target_of(reference, self._schema))
-        return self._known[reference]
+    references = References(schema, ways_of)
+    try:
+        return max(map(ways_of, objects_of(schema)))
+    except RecursionError:
+        return MANY
