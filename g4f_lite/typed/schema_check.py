@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import MissingDependencyError
 
@@ -39,6 +39,13 @@ def _refusing() -> Iterator[None]:
         ) from error
 
 
+class Wrong(NamedTuple):
+    """What is wrong with a value, without that value; jsonschema's error keeps it, and takes seconds to print it."""
+
+    message: str
+    path: str
+
+
 class SchemaCheck:
     """A check of JSON, which fetches no schema that this one refers to: it may be a client's of a server.
 
@@ -60,7 +67,7 @@ class SchemaCheck:
             bounded.evolve = attrs.evolve
             wrong = self._first_error(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), schema)
         if wrong is not None:
-            raise ValueError(f"the JSON schema is invalid: {wrong.message:.200} - at `{wrong.json_path}`") from wrong
+            raise ValueError(f"the JSON schema is invalid: {wrong.message} - at `{wrong.path}`")
         with _refusing():
             self._validator = bounded(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
         self.keywords = functions.keys()
@@ -86,16 +93,17 @@ class SchemaCheck:
 
         return [*filter(leads_nowhere, dict.fromkeys(map(json.loads, found)))]
 
-    def first_error(self, value: Any) -> Any:
-        """Return the first ``jsonschema.ValidationError`` of a value, or None if it matches.
+    def first_error(self, value: Any) -> Wrong | None:
+        """Return the first thing that is wrong with a value, or None if it matches.
 
         :raises TimeoutError: if that takes too long
         """
         return self._first_error(self._validator, value)
 
-    def _first_error(self, validator: Any, value: Any) -> Any:
+    def _first_error(self, validator: Any, value: Any) -> Wrong | None:
         self._limit.ends_at = time.thread_time() + MAX_SECONDS
-        return next(validator.iter_errors(value), None)
+        error = next(validator.iter_errors(value), None)
+        return None if error is None else Wrong(error.message[:200], error.json_path)
 
     def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
