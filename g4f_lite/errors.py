@@ -40,6 +40,7 @@ Invalid arguments raise plain ``ValueError`` and ``TypeError``.  All can be pick
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -48,13 +49,11 @@ import requests
 # A terminal obeys control characters: they move the cursor, set its title or the clipboard.  A carriage return could
 # hide what is before it, and the characters that turn the direction of writing show a text as another one.
 _TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_HARMLESS = {
-    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_TURNING), "\N{REPLACEMENT CHARACTER}"),
-    ord("\n"): "\n",
-    ord("\t"): "\t",
-    ord("\r"): "",
-}
+_HARMLESS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_TURNING), "\N{REPLACEMENT CHARACTER}")
+_HARMLESS |= {ord("\n"): "\n", ord("\t"): "\t", ord("\r"): ""}
 
+# Where texts are joined by semicolons: the period of "Slow down.; try again", the semicolon of "Is it on?; start it".
+_DOUBLE_MARKS = r"(?<!\.)[.。](?=; )|(?<=[?!]);(?= )"
 PARTIAL_HINT = "; what had arrived is in .partial of this error"
 _NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # files that are not the caller's
 _MAGIC = "get_ipython().run_"  # the beginning of what IPython makes of a magic: all of its cell, in one line
@@ -63,6 +62,11 @@ _MAGIC = "get_ipython().run_"  # the beginning of what IPython makes of a magic:
 def sanitize(text: str) -> str:
     """Return a text without the characters that a terminal obeys: control characters, and turns of its direction."""
     return text.translate(_HARMLESS)
+
+
+def without_double_marks(text: str) -> str:
+    """Return a text that was joined by semicolons, without a second mark where a part ends with a mark of its own."""
+    return re.sub(_DOUBLE_MARKS, "", text)
 
 
 class G4FLiteError(Exception):
@@ -108,7 +112,7 @@ class G4FLiteError(Exception):
             text += f"; try again in {wait:.2g} s" if wait < 9.5 else f"; try again in {wait:.0f} s"
         if self.partial and not isinstance(self, (ResponseFormatError, RefusalError)):  # whose messages are about it
             text += PARTIAL_HINT
-        return text
+        return without_double_marks(text)  # as the message may be a service's own sentence
 
     def _render_traceback_(self: BaseException) -> list[str]:
         """Return the lines that IPython and notebooks show: the end of the caller's own code, and the message."""
@@ -167,7 +171,9 @@ class ProviderError(G4FLiteError):
 
 
 class ResponseStatusError(ProviderError, requests.HTTPError):
-    """An HTTP status other than success."""
+    """An HTTP status other than success; ``loading`` is True if a server says by it that it still loads its model."""
+
+    loading = False
 
 
 class RateLimitError(ProviderError, requests.HTTPError):
@@ -347,8 +353,7 @@ class BatchStoppedError(G4FLiteError):
 
     def __init__(self, message: str, *, results: Any = None, error: Exception | None = None, **context: Any) -> None:
         super().__init__(message, **context)
-        self.results = results
-        self.error = error
+        self.results, self.error = results, error
 
 
 class StoreError(G4FLiteError):
@@ -361,8 +366,7 @@ class StoreError(G4FLiteError):
 
     def __init__(self, message: str, path: Any = None, *, reason: str = "damaged", **context: Any) -> None:
         super().__init__(message, **context)
-        self.path = path
-        self.reason = reason
+        self.path, self.reason = path, reason
 
 
 class ToolDenied(G4FLiteError):

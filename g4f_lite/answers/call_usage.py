@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ..errors import DeadlineExceededError, G4FLiteError
 from .deltas import Identity, Usage
@@ -16,25 +16,6 @@ FURTHER = {
     ("prompt_tokens_details", "audio_tokens"): "input_audio_tokens",
     ("completion_tokens_details", "audio_tokens"): "output_audio_tokens",
 }
-
-
-class Stream(Protocol):
-    """The part of an :class:`~g4f_lite.AnswerStream` that tells what its call took."""
-
-    source: Any
-    error: G4FLiteError | None
-    cached: bool
-
-    @property
-    def begun(self) -> bool: ...
-    @property
-    def identity(self) -> Identity | None: ...
-    @property
-    def model(self) -> str | None: ...
-    @property
-    def provider(self) -> str: ...
-    @property
-    def usage(self) -> Usage | None: ...
 
 
 class CallUsage(NamedTuple):
@@ -63,18 +44,36 @@ class CallUsage(NamedTuple):
     is_part: bool = False
 
     @classmethod
-    def of(cls, stream: Stream) -> CallUsage:
-        """Return what the call of an answer that has ended took, without the members of a chain that did not answer."""
-        identity, model, provider, usage = stream.identity, stream.model, stream.provider, stream.usage
-        error, source = stream.error, stream.source
-        begun = error is None or stream.begun
+    def of(
+        cls,
+        source: Any,
+        error: G4FLiteError | None,
+        model: str | None,
+        usage: Usage | None,
+        identity: Identity | None,
+        *,
+        begun: bool,
+        cached: bool,
+        provider: str,
+    ) -> CallUsage:
+        """Return what the call of an answer took, without the members of a chain that did not answer.
+
+        :param source: the call
+        :param error: the error that the answer ended with
+        :param model: the model that was asked for
+        :param usage: the tokens that the service reported
+        :param identity: the service's own data about the answer
+        :param begun: whether anything of the answer had come
+        :param cached: whether the answer came from the client's cache
+        :param provider: the name of the provider
+        """
         return cls(
             (identity and identity.model) or model or "",
-            "" if stream.cached else _priced_at(source, model, error, begun=begun),
+            "" if cached else _priced_at(source, model, error, begun=begun),
             usage,
             error is not None,
             _retries(source, error),
-            stream.cached,
+            cached,
             str(identity.extra.get("service_tier", "default"))[:NAME_CHARACTERS] if identity else None,
             provider,
         ).shortened()
@@ -104,12 +103,6 @@ class CallUsage(NamedTuple):
         """Return it as it is kept: without the rest of what a service may say at any length."""
         usage = without_the_rest(self.usage) if self.usage is not None and self.usage.extra else self.usage
         return self._replace(model=self.model[:NAME_CHARACTERS], usage=usage)
-
-
-def took_by(stream: Stream) -> tuple[CallUsage, ...]:
-    """Return what each call of an answer took: of the turns in which tools were called, or of a chain's members."""
-    of_turns: tuple[CallUsage, ...] | None = getattr(stream.source, "took", None)
-    return (*getattr(stream.source, "in_vain", ()), CallUsage.of(stream)) if of_turns is None else of_turns
 
 
 def without_the_rest(usage: Usage) -> Usage:

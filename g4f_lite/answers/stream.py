@@ -11,20 +11,20 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
 
-from ..errors import ConversationNotFoundError, G4FLiteError, ResponseFormatError, StoreError, StreamInterruptedError
+from ..errors import G4FLiteError, StreamInterruptedError
 from .answer import Answer
-from .buffer import MAX_BYTES, Buffer, up_to_content
-from .call_usage import CallUsage, took_by
-from .deltas import Delta, Identity, Piece, Refusal, ToolCall, Usage
+from .buffer import Buffer, up_to_content
+from .deltas import Delta, Piece, Refusal
 from .images import ImageResponse
 from .interruption import hear_interrupts, raise_interrupt
 from .progress import progress
 from .short_traceback import shortened
 from .show import show
+from .so_far import AnswerSoFar
 from .source import Scrub, Source, Stage, deltas_of
 
 
-class AnswerStream(Generator[Piece, None, None]):
+class AnswerStream(AnswerSoFar, Generator[Piece, None, None]):
     """An answer in progress: iterate it for its pieces of text and its images.
 
     ::
@@ -48,23 +48,15 @@ class AnswerStream(Generator[Piece, None, None]):
     def __init__(
         self, begin: Callable[[], Source], *, provider: str, model: str | None = None, scrub: Scrub | None = None
     ) -> None:
-        self._provider = provider
-        self._model = model
+        super().__init__(provider, model, scrub)
         self._begin = begin
-        self._scrub = scrub
         self._stages: list[Stage] = []
         self._on_end: tuple[Callable[[AnswerStream], object], ...] = ()
-        self.source: Any = None
         self._deltas: Generator[Delta, None, None] | None = None
         self._opening = threading.Lock()
-        self._buffer = Buffer()
         self._waiting: deque[Delta] = deque()  # read by start(), not yet returned to the caller
-        self._began_at = 0.0
-        self.seconds = 0.0
         self._closed = False
         self._ended = False  # it was read to its end
-        self.error: G4FLiteError | None = None
-        self.cached = False
 
     def through(self, stage: Stage) -> AnswerStream:
         """Pass the deltas through a stage, after the stages that were added before.
@@ -175,106 +167,9 @@ class AnswerStream(Generator[Piece, None, None]):
         return show(self, self._buffer, file, plain=plain, again=self._ended and not self._waiting)
 
     @property
-    def provider(self) -> str:
-        """The name of the provider; for a Fallback, of the member that answers, once it is known."""
-        return getattr(self.source, "provider", None) or self._provider
-
-    @property
-    def model(self) -> str | None:
-        """The requested model, or None if none was named."""
-        return getattr(self.source, "model", None) or self._model
-
-    @property
-    def answer(self) -> Answer:
-        """What has arrived so far, as an Answer.
-
-        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
-        """
-        self.check_length()
-        return self._answer_of(self._buffer, took_by(self))
-
-    @property
-    def attempts(self) -> int | None:
-        """How many times the prompt was sent, or None where the provider does not say."""
-        return getattr(self.source, "attempts", None)
-
-    @property
-    def kept(self) -> list[Delta]:
-        """What has arrived so far, in few deltas, which make the same answer again.
-
-        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
-        """
-        self.check_length()
-        return self._buffer.deltas
-
-    def take_origin(self, provider: str, model: str | None) -> None:
-        """Name the provider and the model of an answer that comes from a cache, and not from this stream's source."""
-        self._provider, self._model, self.cached = provider, model, True
-
-    @property
     def closed(self) -> bool:
         """Whether the stream was closed."""
         return self._closed
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        """What the answer adds to a history: the answer, and before it the calls of tools with their results.
-
-        :raises ResponseFormatError: if the answer is longer than the 4 MiB that are kept
-        """
-        of_turns: list[dict[str, Any]] | None = getattr(self.source, "messages", None)
-        return [self.answer.to_message()] if of_turns is None else of_turns
-
-    @property
-    def other_choices(self) -> dict[int, Answer]:
-        """What has come of other choices than the first, by their index, where several were asked for.
-
-        :raises ResponseFormatError: if one is longer than what is kept of an answer
-        """
-        others = self._buffer.others
-        self.check_length(*others.values())
-        return {index: self._answer_of(others[index]) for index in sorted(others)}
-
-    def _answer_of(self, buffer: Buffer, took: tuple[CallUsage, ...] = ()) -> Answer:
-        named: dict[str, Any] = {"model": self.model, "served_model": self.served_model, "provider": self.provider}
-        return Answer(seconds=self.seconds, took=took, **named, **buffer.parts)
-
-    @property
-    def begun(self) -> bool:
-        """Whether anything has arrived."""
-        return self._buffer.begun
-
-    @property
-    def identity(self) -> Identity | None:
-        """The service's own data about the answer, or None until it has arrived."""
-        return self._buffer.identity
-
-    @property
-    def served_model(self) -> str | None:
-        """The model that the service says has answered, or None until it has said so."""
-        return (self.identity and self.identity.model) or None
-
-    @property
-    def usage(self) -> Usage | None:
-        """The token counts, or None until the service has reported them."""
-        return self._buffer.usage
-
-    @property
-    def finish_reason(self) -> str | None:
-        """Why the answer ended, or None until it has."""
-        return self._buffer.finish_reason
-
-    @property
-    def reasoning(self) -> str:
-        """The model's reasoning so far."""
-        self.check_length()
-        return self._buffer.reasoning
-
-    @property
-    def tool_calls(self) -> list[ToolCall]:
-        """The tool calls that the model requests, as far as they have arrived."""
-        self.check_length()
-        return self._buffer.tool_calls
 
     def check_complete(self) -> None:
         """Raise unless the answer is complete; stages call this after their last delta.
@@ -326,19 +221,6 @@ class AnswerStream(Generator[Piece, None, None]):
             raise_interrupt(error, self)
             raise
 
-    def check_length(self, *others: Buffer) -> None:
-        """Raise ResponseFormatError if what has arrived is longer than the 4 MiB that are kept."""
-        if not any(buffer.too_long for buffer in (self._buffer, *others)):
-            return
-        text = f"the answer is longer than the {MAX_BYTES:,} characters that are kept; iterate over the stream instead"
-        self._add_context(error := ResponseFormatError(text, partial=self._buffer.text))
-        raise error
-
-    def scrub(self, error: BaseException) -> None:
-        """Take the secrets of the call out of an error about its answer, in place, as a service may have sent them."""
-        if (scrub := getattr(self.source, "scrub", self._scrub)) is not None:
-            scrub(error)
-
     def _open(self) -> Generator[Delta, None, None]:
         """Start the answer, once, in the thread that needs it first."""
         if self.closed:
@@ -382,15 +264,6 @@ class AnswerStream(Generator[Piece, None, None]):
         actions, self._on_end = self._on_end, ()
         for action in actions:
             action(self)
-
-    def _add_context(self, error: G4FLiteError) -> None:
-        """Add the provider, the step, the attempts and the time to an error, and take secrets out of it."""
-        if isinstance(error, (ConversationNotFoundError, StoreError)):  # of a file, as that of on_turn
-            return
-        error.provider, error.step = error.provider or self.provider, error.step or "stream"
-        error.attempts = error.attempts or self.attempts
-        error.elapsed = self.seconds or time.monotonic() - self._began_at if error.elapsed is None else error.elapsed
-        self.scrub(error)
 
     def _record_failure(self, error: G4FLiteError) -> None:
         """Record the failure of the answer, and add the text so far to the error."""

@@ -190,6 +190,7 @@ def _beside(columns: dict[str, Any], result: Result[Any]) -> dict[str, Any]:
     facts = {
         "provider": result.provider,
         "model": None if result.answer is None else result.answer.model,
+        "served_model": result.served_model,
         "error_type": None if error is None else type(error).__name__,
         "status": getattr(error, "status", None),
     }
@@ -207,5 +208,6 @@ def _batch_line(row: Row, result: Result[Any], error: str) -> dict[str, Any]:
         return {**line, "error": {"code": type(result.error).__name__, "message": error}}
     usage = answer.to_dict()["usage"]
     choice = {"index": 0, "message": answer.to_message(), "finish_reason": answer.finish_reason}
-    body = {"object": "chat.completion", "model": answer.model, "choices": [choice], "usage": usage}
+    model = answer.served_model or answer.model
+    body = {"object": "chat.completion", "model": model, "choices": [choice], "usage": usage}
     return {**line, "response": {"status_code": 200, "request_id": None, "body": body}}

@@ -135,8 +135,17 @@ class Plan:
             output = self.calls.output(answer)
         except (G4FLiteError, ValueError):  # the type of the output has changed
             return None
-        label = self.label(index)
-        result = Result(index, item, answer, output, None, kept.attempts, kept.seconds, is_stored=True, label=label)
+        result = Result(
+            index,
+            item,
+            answer,
+            output,
+            attempts=kept.attempts,
+            seconds=kept.seconds,
+            is_stored=True,
+            passed_over=kept.passed_over,
+            label=self.label(index),
+        )
         return result if self.wants(result) else None
 
     def unused(self, keys: Iterable[Key | None]) -> int:
@@ -164,34 +173,3 @@ class Plan:
     def label(self, index: int) -> Any:
         """Return the label of a prompt; its position where the prompts have none."""
         return index if self.labels is None else self.labels[index]
-
-
-class Watched:
-    """How a batch is on its way, for those who look at its results.
-
-    :ivar _plan: how it is to be answered
-    :ivar _owners: which run answers a prompt now
-    """
-
-    _plan: Plan
-    _owners: dict[int, Any]
-
-    @property
-    def in_progress(self) -> int:
-        """How many prompts have been sent, or are about to be, and have no result."""
-        return sum(run.in_progress for run in {*self._owners.copy().values()})
-
-    @property
-    def paused(self) -> float:
-        """The seconds for which nothing is sent, as the service asked or because it is out of reach; 0 otherwise."""
-        return self._plan.workers.paused
-
-    @property
-    def outage(self) -> float:
-        """The seconds for which the service has been out of reach; 0 if it is not."""
-        return self._plan.workers.outage
-
-    @property
-    def pace(self) -> float | None:
-        """The most calls a second that are sent, because the service refused more; None if nothing waits for that."""
-        return self._plan.workers.pace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..answers.answer import Answer
@@ -76,6 +76,7 @@ class Result(OfBatch, Generic[T]):
     :param attempts: how many times the prompt was sent, or None where the provider does not say
     :param seconds: how long the answer took, retries included
     :param is_stored: whether the answer was in the store already, and nothing was sent
+    :param passed_over: of a chain, why the providers that were asked before did not answer, by their names
     :param label: the prompt's label in the index of a Series of pandas; the position, where the prompts have none
     """
 
@@ -87,6 +88,7 @@ class Result(OfBatch, Generic[T]):
     attempts: int | None = None
     seconds: float = 0.0
     is_stored: bool = False
+    passed_over: dict[str, str] = field(default_factory=dict)
     label: Any = None
 
     @property
@@ -116,6 +118,11 @@ class Result(OfBatch, Generic[T]):
     def model(self) -> str | None:
         """The model that was asked, or as the server names it where it chose; None if there is an error."""
         return None if self.answer is None else self.answer.model or self.answer.served_model
+
+    @property
+    def served_model(self) -> str | None:
+        """The model that answered, as the service names it; None if it does not, or there is an error."""
+        return None if self.answer is None else self.answer.served_model
 
     @property
     def finish_reason(self) -> str | None:

@@ -292,8 +292,16 @@ class Run:
             self._keep(self._plan.store, task.key, outcome)
         for meter in self._plan.meters:
             count_answer(meter, answer.usage, tokens_of(task.prompt))
-        attempts = _times(task, outcome.attempts)
-        return Result(task.index, task.input, answer, output, None, attempts, outcome.seconds, label=label)
+        return Result(
+            task.index,
+            task.input,
+            answer,
+            output,
+            attempts=_times(task, outcome.attempts),
+            seconds=outcome.seconds,
+            passed_over=outcome.passed_over,
+            label=label,
+        )
 
     def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:

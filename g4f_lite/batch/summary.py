@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ class BatchUsage:
     :param prompt_tokens: tokens of the prompts that were sent, as the service reports them
     :param completion_tokens: tokens of their answers
     :param total_tokens: the sum of both
+    :param answered_by: how many answers each provider has given, by its name
     """
 
     done: int = 0
@@ -42,6 +44,7 @@ class BatchUsage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
+    answered_by: dict[str, int] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, result: Result[Any]) -> None:
@@ -51,6 +54,9 @@ class BatchUsage:
             self.failures += result.error is not None
             self.cut += result.is_cut
             self.refused += result.refusal is not None
+            if result.answer is not None:
+                name = result.provider or ""
+                self.answered_by[name] = self.answered_by.get(name, 0) + 1
             if result.is_stored:
                 self.stored += 1
                 return
@@ -71,7 +77,7 @@ class BatchUsage:
     def copy(self) -> BatchUsage:
         """Return what has been counted so far, without half of a result."""
         with self._lock:
-            return replace(self, _lock=threading.Lock())
+            return replace(self, answered_by=dict(self.answered_by), _lock=threading.Lock())
 
     def in_words(self) -> str:
         """Return how many answers there are, and how many failures."""
@@ -79,7 +85,7 @@ class BatchUsage:
         answers = counted(now.done - now.failures, "answer")
         return f"{answers} and {counted(now.failures, 'failure')}" if now.failures else answers
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the counts as a dict."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if not name.startswith("_")}
 
@@ -102,6 +108,7 @@ class Estimate(NamedTuple):
     :param models: the models that would be asked, of a chain the one that is asked first; without those that a server
         chooses
     :param first: the provider that a chain asks first, whose price counts; "" without a chain
+    :param by_others: how many of the stored answers other providers of the chain gave than the first, by their names
     """
 
     calls: int
@@ -115,6 +122,7 @@ class Estimate(NamedTuple):
     repeated: int = 0
     models: tuple[str, ...] = ()
     first: str = ""
+    by_others: dict[str, int] = {}  # noqa: RUF012  which nobody changes
 
     def in_words(self, failed: int = 0, skipped: int = 0) -> str:
         """Say what would be sent, to which model and at what price.
@@ -124,6 +132,8 @@ class Estimate(NamedTuple):
         """
         repeated = f" ({self.repeated:,} of them repeated)" if self.repeated else ""
         known = f"{counted(self.stored, 'answer')} stored"
+        others = " and ".join(f"{number:,} by {name}" for name, number in self.by_others.items())
+        known += f" ({others})" if others else ""
         known += f", {failed:,} failed" if failed else ""
         known += f", {counted(skipped, 'empty row')} not sent" if skipped else ""
         largest = f" (the largest has {self.largest:,})" if self.calls > 1 else ""
@@ -164,13 +174,19 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
     left: list[tuple[int, int | None]] = []  # the tokens of each prompt, and the most of its answer
     priced: dict[Any, tuple[Task, Usage]] = {}  # the tokens of each model of each provider
     seen: set[bytes] = set()
+    firsts: dict[Any, str] = {}  # who is asked first
+    by_others: Counter[str] = Counter()
     for task, result in tasks:
+        kind = (task.prompt.model, id(task.provider))
         if result is not None:
             stored += result.error is None
+            if kind not in firsts:
+                firsts[kind] = calls.asked_first(task.prompt, task.provider)
+            if result.error is None and firsts[kind] not in ("", result.provider):
+                by_others[result.provider or ""] += 1
             continue
         most, tokens = longest_answer(task.prompt), calls.tokens(task.prompt, task.provider)
         left.append((tokens, most))
-        kind = (task.prompt.model, id(task.provider))
         seen.add(digest_of(task.prompt, str(kind)))
         so_far = priced[kind][1] if kind in priced else Usage(0, 0, 0)
         sums = (so_far.prompt_tokens + tokens, so_far.completion_tokens + (most or 0))
@@ -189,6 +205,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         len(left) - len(seen),
         _each(calls.model, priced.values()),
         " and ".join(_each(calls.asked_first, priced.values())),
+        dict(sorted(by_others.items())),
     )
 
 
@@ -234,6 +251,8 @@ def told_of_pace(pace: float | None) -> str:
 
 def dollars(cost: float) -> str:
     """Return an amount, with as many digits as a small one needs."""
+    if not cost:
+        return "$0"
     if cost < 0.0001:
         return "less than $0.0001"
     return f"about ${cost:,.2f}" if cost >= 1 else f"about ${cost:.2g}"

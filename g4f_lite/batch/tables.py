@@ -53,7 +53,7 @@ class Results(OfBatch, list[Result[T]]):
 
         The columns are ``text``; with ``output=`` the fields of its type, or the keys of a dict, and ``output`` for a
         type without them, such as int.  The others are ``call_error``, ``call_provider``, ``call_model``,
-        ``call_attempts``, ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and
+        ``call_served_model``, ``call_attempts``, ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and
         ``call_completion_tokens``.
 
         :param meta: whether there are the columns that begin with ``call_``
@@ -207,6 +207,7 @@ def _meta(result: Result[Any]) -> dict[str, Any]:
         "call_error": result.error_text or None,
         "call_provider": result.provider,
         "call_model": result.model,
+        "call_served_model": result.served_model,
         "call_attempts": result.attempts,
         "call_seconds": result.seconds,
         "call_finish_reason": result.finish_reason,

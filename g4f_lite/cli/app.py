@@ -12,7 +12,7 @@ from textwrap import shorten
 import click
 
 from ..errors import G4FLiteError
-from .failure import failure_of, misuse_of
+from .failure import failure_of
 from .keyboard import silent_keyboard
 from .output import prepare
 
@@ -127,10 +127,6 @@ def run() -> int:
         failure = failure_of(error)
         failure.show()
         return failure.exit_code
-    except OSError as error:
-        misuse = misuse_of(error)
-        misuse.show()
-        return misuse.exit_code
     return status or 0
 
 

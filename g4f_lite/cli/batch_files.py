@@ -14,6 +14,7 @@ from ..batch.summary import counted
 from ..store.answers import AnswerStore
 from .batch_output import OutputFile
 from .failure import Misuse, checking_arguments
+from .files import is_there
 from .wording import in_options
 
 # What to do about errors in the input, by how their message ends.
@@ -119,7 +120,7 @@ class BatchFiles:
             raise Misuse(f"{has}, more than the {counted(rows, 'prompt')} here; {hint}")
         if self.earlier and not fresh and self.store is not None:
             hint = "pass --fresh to ask for all again, or name another file with -o"
-            if not self.store.exists() or not AnswerStore(self.store).count():
+            if not is_there(self.store) or not AnswerStore(self.store).count():
                 raise Misuse(f"{has}, and there are none in {self.store}, so that all would be asked again; {hint}")
 
     @property

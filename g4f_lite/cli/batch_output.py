@@ -15,6 +15,7 @@ import filelock
 from ..batch.files import opened
 from ..errors import sanitize
 from .failure import Failure, Misuse, Passing
+from .files import is_folder, is_there
 from .output import writing
 
 
@@ -37,10 +38,10 @@ class OutputFile:
         self.path = None if path is None or str(path) == "-" else path
         self.partial: Path | None = None
         self._target = None if self.path is None else Path(os.path.realpath(self.path))  # a link stays a link
-        if self._target is not None and (self._target.is_file() or not self._target.exists()):
+        if self._target is not None and (not is_there(self._target) or self._target.is_file()):
             beside = self._target if self.path is None or self.path.is_symlink() else self.path
             self.partial = beside.with_name(f"{beside.name}.partial")
-        if self._target is not None and not self._target.parent.is_dir():
+        if self._target is not None and not is_folder(self._target.parent):
             raise Misuse(f"there is no folder {self._target.parent} for {self.path}; make it first")
         self._stack = ExitStack()
         self.file: TextIO = cast("TextIO", _Terminal(sys.stdout)) if sys.stdout.isatty() else sys.stdout

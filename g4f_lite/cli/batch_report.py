@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -24,13 +23,12 @@ from ..batch.summary import (
     told_of_pace,
     told_of_pause,
 )
-from ..errors import G4FLiteError
-from .options import told_of_members
+from ..store.answers import AnswerStore
+from .failure import tell
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
-MOST_REASONS = 3  # that are told of each provider that did not answer
 
 
 def told_of_unused(estimate: Estimate, store: Path, failed: Path | None) -> str | None:
@@ -41,6 +39,9 @@ def told_of_unused(estimate: Estimate, store: Path, failed: Path | None) -> str 
     if not estimate.unused or not estimate.calls:
         return None
     advice = "" if failed is None else f"; to ask only what failed, give {failed} as IN"
+    if len(names := AnswerStore(store).providers()) > 1:
+        again = "name the providers as before, with --reject-provider NAME"
+        advice += f"; its answers are from {' and '.join(names)}: to ask again only for those of one, {again}"
     return told_of_others(store, estimate.unused, estimate.calls) + advice
 
 
@@ -66,47 +67,8 @@ def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
     """Say what the calls of a batch took, after what was said before; nothing if they took nothing."""
     if not usage.total_tokens:
         return ""
-    price = f", {dollars(cost)}" if cost else ""
+    price = "" if cost is None else f", {dollars(cost)}"
     return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
-
-
-class Fallbacks:
-    """Who answered prompts of a batch in the place of the first provider of the chain, and why that one did not."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # Of each that did not answer, how often for each kind of reason, and the first one in words.
-        self._times: dict[str | None, Counter[object]] = {}
-        self._words: dict[tuple[str | None, object], str] = {}
-
-    def add(self, errors: list[G4FLiteError], answering: str) -> None:
-        """Note a call, as ``on_fallback`` of a chain; several threads may do so at once."""
-        with self._lock:
-            for error in errors:
-                for name, told in told_of_members([error]).items():
-                    times = self._times.setdefault(name, Counter())
-                    # One that is skipped failed before, for the reason that is there most often.
-                    is_known = error.skipped and times
-                    kind = times.most_common(1)[0][0] if is_known else (type(error), getattr(error, "status", None))
-                    times[kind] += 1
-                    self._words.setdefault((name, kind), told)
-
-    def in_words(self, answers: Counter[str], first: str) -> str:
-        """Say how many answers are of whom, and why if that is known; nothing if each is of the first provider.
-
-        :param answers: how many answers each provider has given, now or before
-        :param first: the name of the first provider
-        """
-        others = {name: number for name, number in sorted(answers.items()) if name != first}
-        if not others:
-            return ""
-        given = " and ".join(f"{name} gave {number:,}" for name, number in others.items())
-        reasons = [
-            self._words[name, kind] + ("" if number == sum(others.values()) else f", {counted(number, 'time')}")
-            for name, times in self._times.items()
-            for kind, number in times.most_common(MOST_REASONS)
-        ]
-        return "; ".join([f"{given} of {counted(answers.total(), 'answer')}", *reasons])
 
 
 class Progress:
@@ -143,6 +105,7 @@ class Progress:
         self._began_at = time.monotonic()
         self._length = 0
         self._ended = threading.Event()
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="g4f_lite progress", daemon=True)
 
     def _run(self) -> None:
@@ -172,14 +135,27 @@ class Progress:
                 parts += [rate, told_of_pace(self._pace()), f"{duration(left)} left"]
         return ", ".join(filter(None, parts))
 
+    def note(self, text: str) -> None:
+        """Write a note above the line of the terminal, from any thread."""
+        with self._lock, suppress(OSError, ValueError):
+            self._erase()
+            tell(f"Note: {text}")
+
     def _write(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads standard error any more
+        with self._lock, suppress(OSError, ValueError):  # nobody reads standard error any more
             if self._is_line:
                 sys.stderr.write(f"\r{text.ljust(self._length)}")
                 self._length = len(text)
             else:
                 sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
+
+    def _erase(self) -> None:
+        """Leave the line empty for what comes next; the lock is held."""
+        if self._length:
+            sys.stderr.write(f"\r{' ' * self._length}\r")
+            sys.stderr.flush()
+            self._length = 0
 
     def __enter__(self) -> Progress:
         if self._is_shown:
@@ -192,6 +168,5 @@ class Progress:
         self._ended.set()
         if self._is_shown:
             self._thread.join()
-        if self._length:  # leave the line empty for what comes next
-            self._write("")
-            self._write("")
+        with self._lock, suppress(OSError, ValueError):
+            self._erase()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
 import threading
@@ -23,14 +22,15 @@ from ..batch.summary import counted
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, OutputError
 from ..http.retry import may_pass
+from ..providers.fallback import Fallback
+from .batch_fallbacks import Fallbacks, kind_of
 from .batch_files import BatchFiles
-from .batch_report import Fallbacks, Progress, told_after, told_of_cost
+from .batch_report import Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
 from .notes import is_quiet, note
 from .options import named_members
 
 _SHOWN_REASONS = 6
-_NUMBERS = re.compile(r"\d+(?:\.\d+)?|'[^']*'")  # which differ between failures for the same reason
 
 
 def reasons_of(failures: Sequence[Result[Any]]) -> str:
@@ -40,7 +40,7 @@ def reasons_of(failures: Sequence[Result[Any]]) -> str:
     for result in failures:
         if result.error is not None:
             told = message_of(result.error)
-            kind = _NUMBERS.sub("", told)
+            kind = kind_of(told)
             first.setdefault(kind, told)
             counts[kind] += 1
     if len(counts) == 1:
@@ -61,7 +61,6 @@ class BatchRun:
     :param files: the files to write
     :param price: what tokens cost; None for what the extra ``prices`` knows
     :param fresh: whether what is stored is asked again
-    :param fallbacks: counts the calls of a chain that its first provider did not answer
     """
 
     client: Client
@@ -70,7 +69,10 @@ class BatchRun:
     files: BatchFiles
     price: PriceLike | None
     fresh: bool
-    fallbacks: Fallbacks
+
+    def __post_init__(self) -> None:
+        first = named_members(self.client.provider)[0][0]
+        self.fallbacks = Fallbacks(first, is_kept=self.files.store is not None, fresh=self.fresh)
 
     def run(self) -> None:
         """Send the rows, write the answers, and say what came of it.
@@ -78,14 +80,13 @@ class BatchRun:
         :raises click.ClickException: if the batch stops, a prompt fails, or a file cannot be written
         """
         output, failures = self.files.output, self.files.failures
-        answers: Counter[str] = Counter()  # by provider
         with ExitStack() as stack:
             stack.enter_context(_terminated_as_interrupted())
             stack.enter_context(output)
             if failures is not None:
                 stack.enter_context(failures)
             stack.enter_context(self._ending())
-            wrong = self._write(answers)
+            wrong = self._write()
             is_kept_back = len(self.results) - len(wrong) < self.files.earlier
             if not is_kept_back:
                 for file in (output, failures):
@@ -100,7 +101,7 @@ class BatchRun:
             note(told)
         elif self.files.skipped:
             note(f"{counted(self.files.skipped, 'empty row')} not sent")
-        if told := self.fallbacks.in_words(answers, named_members(self.client.provider)[0][0]):
+        if told := self.fallbacks.told_with_reasons(usage.answered_by):
             note(told)
         if wrong:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
@@ -116,11 +117,8 @@ class BatchRun:
                 text += f"; {kept}, and these rows are in {output.partial}"
             raise (Passing if passes else Failure)(text)
 
-    def _write(self, answers: Counter[str]) -> list[Result[Any]]:
-        """Write the rows with their answers as they come, and return the results that are failures.
-
-        :param answers: counts them by provider
-        """
+    def _write(self) -> list[Result[Any]]:
+        """Write the rows with their answers as they come, and return the results that are failures."""
         output, failures, results = self.files.output, self.files.failures, self.results
         writer = self.files.writer()
         writer_of_failures = None if failures is None else self.files.writer_of_failures()
@@ -137,12 +135,14 @@ class BatchRun:
             pace=lambda: results.pace,
             cost=self._cost,
             is_shown=is_shown,
-        ):
+        ) as progress:
+            if isinstance(chain := self.client.provider, Fallback):
+                # Without it, some of what fails would be a warning of Python's.
+                chain.on_fallback = self.fallbacks.teller((lambda told: None) if is_quiet() else progress.note)
             for row, result in self._all_that_come():
                 with output.writing():
                     writer.write(row, result)
-                if result.answer is not None:
-                    answers[result.provider or ""] += 1
+                self.fallbacks.add(result)
                 if result.error is not None:
                     wrong.append(result)
                     if failures is not None and writer_of_failures is not None:
@@ -221,22 +221,24 @@ class BatchRun:
         usage, files = self.results.usage, self.files
         has_answers = usage.done > usage.failures
         earlier = [f"{files.output.path} is as it was"] if files.earlier else []
+        others = [told] if (told := self.fallbacks.told(usage.answered_by)) else []
         if not has_answers and reason is not None and not may_pass(reason):
             return earlier  # the same command would end in the same way
         spent = told_of_cost(usage, self._cost())
         if files.store is None:
-            return [f"use --store to go on later{spent}"]
+            return [*others, f"use --store to go on later{spent}"]
         if not has_answers:
             return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
-        return [f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}", *earlier]
+        return [*others, f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}", *earlier]
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""
         with suppress(MissingDependencyError):
+            usage = self.client.usage
             # With a given price, a call without tokens, as one that Ctrl-C ends, does not hide what others cost.
-            return self.client.usage.cost if self.price is None else self.client.usage.known_cost
+            return usage.cost if self.price is None else usage.known_cost or usage.cost
         return None
 
 

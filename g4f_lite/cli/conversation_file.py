@@ -9,6 +9,7 @@ from ..conversation import Conversation
 from ..messages import Message, Messages
 from ..providers.base import BaseProvider
 from .failure import Failure, Misuse, checking_arguments
+from .files import is_folder, is_there
 
 
 class ConversationFile:
@@ -22,16 +23,16 @@ class ConversationFile:
 
     def __init__(self, source: Path | None, target: Path | None) -> None:
         if source is not None and target is not None and os.path.abspath(source) == os.path.abspath(target):
-            source, target = (source, None) if target.exists() else (None, target)
+            source, target = (source, None) if is_there(target) else (None, target)
         self.source = source
         self._target = source if target is None else target
         self._known = 0  # messages of the conversation that the file has
         self._first: Messages = []  # those that the conversation has before them
         if target == Path("-"):
             raise Misuse("--save needs the name of a file: a conversation cannot be saved to standard output")
-        if target is not None and target.exists():
+        if target is not None and is_there(target):
             raise Misuse(f"{target} already exists; continue it with --continue {target}, or name another file")
-        if self._target is not None and not self._target.parent.is_dir():
+        if self._target is not None and not is_folder(self._target.parent):
             raise Misuse(f"{self._target.parent} is not a directory")
         if self._target is not None:
             from .locked_file import append_turn, replace  # which load filelock

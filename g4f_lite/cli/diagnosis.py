@@ -7,6 +7,7 @@ import re
 
 from .. import errors
 from ..http.failures import WRITE_HTTP
+from ..http.retry import is_loading
 from ..http.urls import is_loopback, parse_origin
 from ..providers.base import BaseProvider, Provider
 from ..providers.local.gguf import NO_FILE, NOT_GGUF
@@ -160,6 +161,8 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
             return "it is too slow", "pass a longer --timeout, or use a smaller model"
         if isinstance(error, errors.ModelNotSupportedError):
             return "it cannot use this model", "do what the message above says"
+    if is_loading(error):
+        return "it is loading its model", "wait until it has loaded it"
     if isinstance(error, errors.ResponseStatusError) and (error.status or 0) >= 500:
         return "its server fails", "the server is starting or overloaded: wait, or look into its log"
     if isinstance(error, errors.ResponseStatusError) and 300 <= (error.status or 0) < 400:

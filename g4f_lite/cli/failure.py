@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -25,6 +24,7 @@ from ..errors import (
     ProviderNotFoundError,
     TransportError,
     sanitize,
+    without_double_marks,
 )
 from ..http.retry import may_pass
 from ..http.urls import is_loopback, parse_origin
@@ -67,16 +67,6 @@ class Misuse(Failure):
     exit_code = 2
 
 
-def misuse_of(error: OSError) -> Misuse:
-    """Return the error for the name of a file that is too long, which any look at a file may find.
-
-    :raises OSError: the error itself, if it is another one
-    """
-    if error.errno != errno.ENAMETOOLONG:
-        raise error
-    return Misuse(f"the name of a file is too long: {error.filename!s:.60}…")
-
-
 class Passing(Failure):
     """An error that may pass by itself, so that the same command may work later."""
 
@@ -103,7 +93,8 @@ def one_line(text: str) -> str:
     text, listed, names = text.partition(LISTED)  # the listed names are not options
     text = in_options(text) + listed + names
     lines = filter(None, map(str.strip, text.splitlines()))
-    return sanitize("; ".join(lines).replace(":; ", ": "))  # below a line that ends with a colon are its details
+    text = "; ".join(lines).replace(":; ", ": ")  # below a line that ends with a colon are its details
+    return sanitize(without_double_marks(text))
 
 
 @contextmanager

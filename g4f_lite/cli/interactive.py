@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..arguments import check_name
-from ..client.usage import ClientUsage
+from ..batch.summary import counted
 from ..conversation import Conversation
 from ..errors import AllProvidersFailedError, G4FLiteError
 from ..messages import Image, Message, text_of
@@ -22,15 +22,15 @@ from ..providers.openai.presets import PRESETS
 from ..providers.registry import is_provider_name, is_url
 from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
-from .failure import Failure, checking_arguments, message_of, misuse_of, one_line, tell
+from .failure import Failure, checking_arguments, message_of, one_line, tell
 from .keyboard import silent_keyboard
 from .line_editor import PROMPT, LineEditor, paths
-from .model_list import MOST, ModelList
+from .model_list import DEFAULT, MOST, ModelList
 from .output import write, write_dimmed
 from .prompt import as_text
 from .show import show
-from .spending import told_usage_of_each
-from .who_answers import who_answers
+from .spending import ChatUsage
+from .who_answers import Names
 from .wording import in_commands
 
 HINT = "/help lists the commands; Ctrl-D quits; Ctrl-C stops an answer."
@@ -53,7 +53,6 @@ Alt-Enter begins another line, and Ctrl-C clears what you have typed.
 A message that begins with a slash is sent after two: //etc/hosts.
 """
 WIDTH = 79  # of lines with many names
-DEFAULT = "default"  # the argument of /model that goes back to the start
 QUIT = ("/quit", "/exit", "/bye", "quit", "exit")  # as other programs with a prompt call it
 COMMANDS = ("/edit", "/help", "/model", "/models", "/new", "/quit", "/retry", "/save", "/system", "/undo", "/usage")
 # What makes a provider of its name: the provider, and what the conversation asks, which may be an adapter of it.
@@ -109,7 +108,8 @@ class InteractiveChat:
             "/system": lambda begun: [],
         }
         self._editor = LineEditor(COMMANDS, arguments)
-        self._usage = ClientUsage()
+        self._names = Names()
+        self._usage = ChatUsage(self._names, provider)
         self._unanswered: str | None = None  # the last message, if there was no answer
 
     def run(self) -> None:
@@ -129,8 +129,6 @@ class InteractiveChat:
                     self._obey(line)
                 except click.ClickException as error:
                     _show(error)
-                except OSError as error:
-                    _show(misuse_of(error))
                 except KeyboardInterrupt:  # in the user's editor, for instance
                     write("\n")
         except EOFError:
@@ -165,7 +163,7 @@ class InteractiveChat:
         elif command == "/undo":
             write(f"Taken back: {_shortened(self._undo())}\n")
         elif command == "/usage":
-            write(f"{told_usage_of_each(self._usage)}\n")
+            write(f"{self._usage}\n")
         elif command == "/edit":
             self._edit()
         elif command == "/retry":
@@ -176,10 +174,10 @@ class InteractiveChat:
         lines = [f"Chatting with {self._who()}."]
         if self._file.source is not None:
             messages = sum(1 for message in self._conversation.messages if not is_instruction(message))
-            lines.append(f"Continuing {self._file.source}: {_counted(messages, 'message')}.")
+            lines.append(f"Continuing {self._file.source}: {counted(messages, 'message')}.")
         waiting = [(len(self._images or ()), "image"), (len(self._texts), "text file")]
         if any(number for number, _ in waiting):
-            listed = ", ".join(_counted(number, name) for number, name in waiting if number)
+            listed = ", ".join(counted(number, name) for number, name in waiting if number)
             lines.append(f"Sent with your first message: {listed}.")
         return "\n".join([*lines, HINT, ""])
 
@@ -193,7 +191,7 @@ class InteractiveChat:
         return "\n".join([f"{PROMPT}{_shortened(asked)}", *filter(None, rest), ""])
 
     def _who(self) -> str:
-        return who_answers(self._provider, self._conversation.model)
+        return self._names.who_answers(self._provider, self._conversation.model)
 
     def _set_model(self, name: str) -> None:
         if not name:
@@ -208,25 +206,14 @@ class InteractiveChat:
             elif _names_providers(name) and not self._models.has(name):  # mistral:7b is a model of Ollama
                 self._set_provider(name)
             else:
-                self._check_name(name)
+                self._models.check_name(name)
                 sent = self._provider.get_model(name)  # an error, where the provider knows its models
                 note_download(self._provider, name)
                 if self._provider.name != "Local":  # which lists what is on this machine, and takes any file
                     self._models.check(sent or name)
                 self._conversation.model = name
                 write(f"The model is {name} from now on.\n")
-
-    def _check_name(self, name: str) -> None:
-        """Raise if a name is a file of this machine, or several names, and not that of a model here.
-
-        :raises click.ClickException: if so
-        """
-        is_file = name.endswith(".gguf") and self._provider.name != "Local"
-        if not (is_file or "," in name) or self._models.has(name):
-            return
-        if is_file:
-            raise Failure(f"{name} is a file on this machine, which Local can read; write /model local:{name}")
-        raise Failure(f"{name} is not a model: several names must be providers, as in /model openai:gpt-5,local")
+                self._models.note_lacking(name)
 
     def _choice(self) -> str:
         """Say who answers, and what can be chosen instead."""
@@ -256,6 +243,7 @@ class InteractiveChat:
 
     def _use(self, provider: BaseProvider, asked: BaseProvider, models: ModelList, model: str | None) -> None:
         self._provider, self._conversation.provider, self._models = provider, asked, models
+        self._usage.provider = provider
         self._conversation.model = model
         write(f"Chatting with {self._who()} from now on.\n")
 
@@ -344,7 +332,9 @@ class InteractiveChat:
                 message = "\n\n".join([as_text(line), *self._texts])
                 stream = self._conversation.stream(message, images=self._images, **self._options)
             with stream.when_ended(self._usage.add_stream):
-                show(stream, whole=self._whole, raw=self._raw)
+                answer = show(stream, whole=self._whole, raw=self._raw)
+            if not self._conversation.model and self._names.learn(self._provider, answer):
+                write_dimmed(f"Chatting with {self._who()}.\n")
             self._images = self._unanswered = None
             self._texts = ()
             self._file.save(self._conversation)
@@ -378,10 +368,6 @@ def _failing() -> Iterator[None]:
 def _names_providers(name: str) -> bool:
     """Return whether a name is that of a provider, also with a model or a URL, or several of these."""
     return all(is_url(part) or is_provider_name(part.partition(":")[0]) for part in name.split(","))
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}{'s' * (number != 1)}"
 
 
 def _shortened(text: str) -> str:

@@ -8,13 +8,16 @@ from ..errors import G4FLiteError, TransportError
 from ..http.checks import shorten
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
-from ..providers.hooks import CallSettings, models_of
+from ..providers.hooks import CallSettings, owners_of
 from ..providers.openai.listing import near_names
 from ..timeout import Timeout, TimeoutLike
 from .failure import Failure
+from .notes import note
+from .options import named_members
 
 SECONDS = 3.0  # that the Tab key and /model wait for a server to list its models
 MOST = 8  # names in an error
+DEFAULT = "default"  # the argument of /model that goes back to the start
 
 
 class ModelList:
@@ -27,7 +30,7 @@ class ModelList:
     def __init__(self, provider: BaseProvider, proxy: str | None) -> None:
         self._provider = provider
         self._proxy = proxy
-        self._names: list[str] = []
+        self._owners: dict[str, str] = {}  # of each model, the name of the provider, or those of a chain's members
 
     def ask(self, timeout: TimeoutLike) -> list[str]:
         """Ask the provider for its models.
@@ -38,25 +41,50 @@ class ModelList:
 
     def begun(self, text: str) -> list[str]:
         """Return the names that begin with a text; the provider is asked once."""
-        if not self._names:
+        if not self._owners:
             self._ask_briefly()
-        return [name for name in self._names if name.startswith(text)]
+        return [name for name in self._owners if name.startswith(text)]
 
     def has(self, name: str) -> bool:
         """Return whether the provider lists a model; it is asked again if it did not list it before."""
-        wanted = {name, f"{name}:latest"}  # Ollama's tag need not be written
-        if wanted.isdisjoint(self._names):
+        if not self.owners(name):
             self._ask_briefly()
-        return not wanted.isdisjoint(self._names)
+        return bool(self.owners(name))
+
+    def owners(self, name: str) -> str:
+        """Return the name of the provider if it has listed a model, or those of a chain's members that have."""
+        return self._owners.get(name) or self._owners.get(f"{name}:latest", "")  # Ollama's tag need not be written
+
+    def note_lacking(self, name: str) -> None:
+        """Note now, and not with the next message, that not all members of a chain list a model."""
+        if not isinstance(self._provider, Fallback) or not (owners := self.owners(name)):
+            return
+        members = [member for member, _ in named_members(self._provider)]
+        if owners != " or ".join(dict.fromkeys(members)):
+            self._provider.told_lacking = set(members)
+            note(f"of the providers, only {owners} lists {name}; /model {DEFAULT} lets each use its own model")
+
+    def check_name(self, name: str) -> None:
+        """Raise if a name is a file of this machine, or several names, and not that of a model here.
+
+        :raises click.ClickException: if so
+        """
+        is_file = name.endswith(".gguf") and self._provider.name != "Local"
+        if not (is_file or "," in name) or self.has(name):
+            return
+        if is_file:
+            raise Failure(f"{name} is a file on this machine, which Local can read; write /model local:{name}")
+        raise Failure(f"{name} is not a model: several names must be providers, as in /model openai:gpt-5,local")
 
     def check(self, name: str) -> None:
         """Raise if the provider lists models, and not this one.
 
         :raises click.ClickException: if so
         """
-        if self.has(name) or not self._names:
+        if self.has(name) or not self._owners:
             return
-        near = near_names(name, self._names) or [shorten(listed, 100) for listed in self._names[:MOST]]
+        names = [*self._owners]
+        near = near_names(name, names) or [shorten(listed, 100) for listed in names[:MOST]]
         is_chain = isinstance(self._provider, Fallback)
         lacking = "no provider of the chat lists" if is_chain else f"{self._provider.name} does not list"
         raise Failure(f"{lacking} the model {name!r}; try {', '.join(near)}")
@@ -78,5 +106,5 @@ class ModelList:
             self.reach()
 
     def _ask(self, settings: CallSettings) -> list[str]:
-        self._names = list(dict.fromkeys(models_of(self._provider, settings)))
-        return self._names
+        self._owners = owners_of(self._provider, settings)
+        return [*self._owners]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..errors import without_double_marks
 from .failure import tell
 
 _QUIET = f"{__name__}.quiet"
@@ -26,7 +27,7 @@ quiet_option = click.option(
 def note(text: str) -> None:
     """Write a note to standard error, unless ``--quiet`` is given."""
     if not is_quiet():
-        tell(f"Note: {text}")
+        tell(f"Note: {without_double_marks(text)}")
 
 
 def is_quiet() -> bool:

@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 from ..arguments import safe_url
-from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError
+from ..errors import AuthenticationError, G4FLiteError, ModelNotSupportedError, RateLimitError
 from ..http.redact import redact
+from ..http.retry import TOLD_SECONDS, reason_to_wait
 from ..providers.base import BaseProvider, Provider
 from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
@@ -33,7 +34,6 @@ EngineOptions = Mapping[str, Any]
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # At least one number with its letter.
 _TIME = re.compile(rf"(?=.)(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
-WAIT_SECONDS = 2.0  # a wait of fewer is not noted
 #: The end of the message about a missing key.
 OR_KEY = ", or give api_key="
 
@@ -196,15 +196,20 @@ def note_fallback(errors: list[G4FLiteError], answering: str, kept: list[G4FLite
     """
     if kept is not None:
         kept.extend(errors)
-    for told in told_of_members(errors).values():
+    for told in told_of_members(errors, with_waits=True).values():
         note(f"{told}; {answering} answers")
 
 
-def told_of_members(errors: Sequence[G4FLiteError]) -> dict[str | None, str]:
-    """Say for each member of a chain that failed, why it did not answer."""
+def told_of_members(errors: Sequence[G4FLiteError], *, with_waits: bool = False) -> dict[str | None, str]:
+    """Say for each member of a chain that failed, why it did not answer.
+
+    :param with_waits: whether to say of one that is skipped for a rate limit for how long that goes on, as now
+    """
     told = {}
     for error, reason in _untold(errors):
         what = f"is {reason}" if error.skipped else f"did not answer ({reason})"
+        if with_waits and error.skipped and isinstance(error, RateLimitError) and error.retry_after:
+            what += f"; it will be tried again in {max(1.0, error.retry_after):.0f} s"
         told[error.provider] = f"{error.provider} {what}"
     return told
 
@@ -224,12 +229,12 @@ def named_members(provider: BaseProvider) -> list[tuple[str, BaseProvider]]:
 
 
 def _note_wait(name: str, error: G4FLiteError, attempt: int, wait: float) -> None:
-    if getattr(error, "retry_after", None) and wait >= WAIT_SECONDS:
-        note(f"{name} asks to wait {wait:.0f} s; waiting (Ctrl-C ends it)")
+    if reason := reason_to_wait(name, error, wait):
+        note(f"{reason}; waiting (Ctrl-C ends it)")
 
 
 def _note_cool_down(name: str, wait: float) -> None:
-    if wait >= WAIT_SECONDS:
+    if wait >= TOLD_SECONDS:
         note(f"{name} asked to wait, and {wait:.0f} s are left; waiting (Ctrl-C ends it)")
 
 
@@ -245,7 +250,7 @@ def _untold(errors: Sequence[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]
         if not (isinstance(error, AuthenticationError) and error.status is None):
             is_model = isinstance(error, ModelNotSupportedError) and error.provider != "Local"
             advice = advice_on_model(error.message) if is_model else ""
-            yield error, one_line(f"{error.message.rstrip('.')}{advice}")
+            yield error, one_line(f"{error.message}{advice}").rstrip(".。")
 
 
 def note_unused_model(provider: BaseProvider) -> None:

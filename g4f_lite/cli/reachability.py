@@ -19,6 +19,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from ..errors import TransportError
 from ..http.failures import without_tls
 from ..http.urls import DEFAULT_PORTS
+from .files import is_folder
 
 SOCKS_PORT = 1080
 
@@ -114,7 +115,7 @@ def _context(verify: bool | str, cert: str | tuple[str, str] | None) -> ssl.SSLC
         context.verify_mode = ssl.CERT_NONE
     else:
         bundle = verify if isinstance(verify, str) else certifi.where()
-        context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
+        context.load_verify_locations(**{"capath" if is_folder(Path(bundle)) else "cafile": bundle})
     if cert is not None:
         context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
     return context

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import click
 
+from ..answers.call_usage import CallUsage
 from ..answers.price import Price, PriceLike, check_price
 from ..batch.summary import counted, dollars
 from ..client.usage import ClientUsage, UsagePart
@@ -14,6 +15,9 @@ from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.local.base import EngineProvider
 from .failure import Misuse
+from .who_answers import Names
+
+OF_CHAT = "; start the chat with --price MODEL=P,A"  # which cannot be given any more
 
 
 def _prices_of(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> PriceLike | None:
@@ -73,24 +77,44 @@ def cost_of(usage: ClientUsage | UsagePart) -> float | None:
     return None
 
 
-def told_usage_of_each(usage: ClientUsage) -> str:
-    """Say what calls took, in one line, and in one more for each provider if there are several."""
-    parts = usage.by_provider
-    lines = [f"  {name}: {told_usage(part)}" for name, part in parts.items()] if len(parts) > 1 else []
-    return "\n".join([told_usage(usage), *lines])
+class ChatUsage(ClientUsage):
+    """What the calls of an interactive chat took, of each model of each provider, by the names that the chat shows.
+
+    :param names: the names
+    :ivar provider: the provider that is asked now
+    """
+
+    def __init__(self, names: Names, provider: BaseProvider) -> None:
+        super().__init__()
+        self._names = names
+        self.provider = provider
+
+    def add(self, call: CallUsage) -> None:
+        super().add(call._replace(provider=self._names.of_call(self.provider, call)))
+
+    def __str__(self) -> str:
+        """Say it in one line, which has a name if there is only one, and else in one more for each."""
+        parts = self.by_provider
+        if len(parts) == 1:
+            return "".join(f"{name}: {told_usage(part, OF_CHAT)}" for name, part in parts.items())
+        lines = (f"\n  {name}: {told_usage(part, '')}" for name, part in parts.items())
+        return told_usage(self, OF_CHAT) + "".join(lines)
 
 
-def told_usage(usage: ClientUsage | UsagePart) -> str:
-    """Say what calls took, in one line."""
+def told_usage(usage: ClientUsage | UsagePart, advice: str = "; give --price P,A") -> str:
+    """Say what calls took, in one line.
+
+    :param advice: what is said where their cost is not known
+    """
     tokens = f"{counted(usage.prompt_tokens, 'token')} of prompts, {usage.completion_tokens:,} of answers"
-    return f"{counted(usage.calls, 'call')}: {tokens}; {_told_cost(usage)}"
+    return f"{counted(usage.calls, 'call')}: {tokens}; {_told_cost(usage, advice)}"
 
 
-def _told_cost(usage: ClientUsage | UsagePart) -> str:
+def _told_cost(usage: ClientUsage | UsagePart, advice: str) -> str:
     cost = cost_of(usage)
     if cost is not None:
         return dollars(cost) if cost else "no cost"
     with suppress(MissingDependencyError):
         if usage.known_cost:
             return f"{dollars(usage.known_cost)}, without {counted(usage.unpriced, 'call')} whose price is not known"
-    return "cost not known" + ("; give --price P,A" if usage.prompt_tokens else "")
+    return "cost not known" + (advice if usage.prompt_tokens else "")

@@ -9,6 +9,9 @@ from contextlib import suppress
 
 import click
 
+from ..arguments import safe_url
+from ..http.urls import parse_origin
+from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import PRESETS
 from ..providers.registry import name_and_model
 from ..providers.selection import ANY_SERVER, names_any_server
@@ -30,8 +33,6 @@ def note_unread_settings() -> None:
         note(f"G4F_LITE_MODEL is not used, as G4F_LITE_PROVIDER is {named}")
     if os.environ.get("G4F_LITE_API_KEY") and not address:
         note("G4F_LITE_API_KEY is not used; it is for the server that G4F_LITE_BASE_URL names")
-    if os.environ.get("OPENAI_BASE_URL") and not any(os.environ.get(name) for name in _CHOOSING):
-        note("OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL")
     if uses := uses_of_keys():
         note(f"no provider is named, and the embedded model answers; {', '.join(uses)}")
     if names := unread_in_file():
@@ -39,9 +40,15 @@ def note_unread_settings() -> None:
 
 
 def uses_of_keys() -> list[str]:
-    """Say of each preset's key in the environment which option uses it; of none, if another variable is there."""
-    if any(os.environ.get(name) for name in (*_CHOOSING, "OPENAI_BASE_URL")):
+    """Say which option uses what other programs read: the URL of a server, or else the key of each preset.
+
+    There is nothing to say if a variable chooses the provider.
+    """
+    if any(os.environ.get(name) for name in _CHOOSING):
         return []
+    if address := os.environ.get("OPENAI_BASE_URL"):
+        named = "openai" if parse_origin(address) == OPENAI_ORIGIN else safe_url(address)
+        return [f"-p {named} uses OPENAI_BASE_URL"]
     keys = {name: preset.key_variable for name, preset in PRESETS.items() if preset.key_variable}
     return [f"-p {name} uses {variable}" for name, variable in keys.items() if os.environ.get(variable)]
 

@@ -114,15 +114,17 @@ class BatchCalls:
         return found.get_model(model) or ""
 
     def asked_first(self, prompt: Prompt, provider: Any) -> str:
-        found, _, is_first = self._asked(prompt, provider)
-        return found.name if is_first else ""
+        return self._asked(prompt, provider)[2]
 
-    def _asked(self, prompt: Prompt, provider: Any) -> tuple[BaseProvider, str | None, bool]:
-        """Return who is asked, or asked first of a chain, with the model, and whether it is of a chain."""
+    def _asked(self, prompt: Prompt, provider: Any) -> tuple[BaseProvider, str | None, str]:
+        """Return who is asked, or asked first of a chain, with the model, and with its name there; "" without one."""
         from ..providers.fallback import Fallback
 
         found, model = self._router.find(prompt.model, provider or self._provider)
-        return (found.asked_first(model), model, True) if isinstance(found, Fallback) else (found, model, False)
+        if not isinstance(found, Fallback):
+            return found, model, ""
+        first = found.first_member(model)
+        return first.provider, model, first.name
 
     def tokens(self, prompt: Prompt, provider: Any) -> int:
         sent = self.as_sent(prompt, provider)

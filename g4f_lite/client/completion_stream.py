@@ -21,16 +21,9 @@ from ..answers.deltas import (
 from ..answers.images import ImageResponse
 from ..answers.response import Response
 from ..answers.stream import AnswerStream
+from .chunks import ChoiceDelta, ChunkChoice, CompletionChunk, DeltaFunction, DeltaToolCall
 from .logprobs import ChoiceLogprobs
-from .results import (
-    ChoiceDelta,
-    ChunkChoice,
-    CompletionChunk,
-    CompletionUsage,
-    DeltaFunction,
-    DeltaToolCall,
-    make_id,
-)
+from .results import CompletionUsage, make_id
 
 MOST_WAITING = 256 * 1024  # bytes of a service's own fields, before they are sent in a chunk of their own
 

@@ -111,5 +111,5 @@ def _price_of(provider: OpenAICompatible, model: str | None) -> Price | None:
 
 def _used_by(stream: AnswerStream, price: Price | None) -> CallUsage:
     """Return what an answer took that the service had given before."""
-    call = CallUsage.of(stream)
+    (call,) = stream.took
     return call._replace(priced_at=price) if call.priced_at is None else call

@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..arguments import missing_attribute, unknown_name
 from ..errors import ModelNotSupportedError
-from .results import Model, ModelList
+from .result import Result
 from .routing import Router
+
+
+@dataclass(slots=True)
+class Model(Result):
+    """The name of a model; ``created`` is 0, because providers do not report it.
+
+    :ivar owned_by: the name of the provider; of a chain, of the members that have the model, as in "Groq or Local"
+    """
+
+    id: str
+    owned_by: str
+    created: int = 0
+    object: Literal["model"] = "model"
+
+
+@dataclass(slots=True)
+class ModelList(Result):
+    """The available models; iterate it."""
+
+    data: list[Model] = field(default_factory=list)
+    object: Literal["list"] = "list"
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
 
 
 class Models:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..answers.answer import Answer
 from ..answers.call_usage import CallUsage
-from ..answers.deltas import Identity, ToolCall, ToolCallDelta, Usage
+from ..answers.deltas import Identity, ToolCall, Usage
 from ..answers.response import Response
 from .logprobs import ChoiceLogprobs
-from .result import Answered, Extended, Result
+from .result import Answered, Extended
 
 
 @dataclass(slots=True)
@@ -89,24 +89,6 @@ class Custom(Extended):
 
 
 @dataclass(slots=True)
-class DeltaFunction(Extended):
-    """A function name or a fragment of the arguments, in a streamed tool call."""
-
-    name: str | None = None
-    arguments: str | None = None
-    extra: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class DeltaCustom(Extended):
-    """A tool name or a fragment of the input, in a streamed call of a custom tool."""
-
-    name: str | None = None
-    input: str | None = None
-    extra: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
 class MessageToolCall(Extended):
     """A tool call that the model requests.
 
@@ -133,34 +115,6 @@ class MessageToolCall(Extended):
     def _items(self) -> Iterator[tuple[str, Any]]:
         left_out = "function" if self.custom else "custom"
         return (item for item in Extended._items(self) if item[0] != left_out)
-
-
-@dataclass(slots=True)
-class DeltaToolCall(Extended):
-    """A piece of a tool call: the first one has ``id`` and the name, and each one adds to the arguments."""
-
-    index: int
-    id: str | None = None
-    function: DeltaFunction | None = None
-    type: Literal["function", "custom"] | None = None
-    custom: DeltaCustom | None = None
-    extra: dict[str, Any] | None = None
-
-    @classmethod
-    def of(cls, delta: ToolCallDelta) -> DeltaToolCall:
-        """Convert a piece of a tool call as a provider yields it; what it does not say is None."""
-        extra = dict(delta.extra)
-        inner = extra.pop(delta.type, None)
-        arguments = delta.arguments if delta.arguments or delta.name else None
-        piece = cls(delta.index, delta.id, extra=extra or None)
-        has_fields = delta.name or arguments is not None or inner
-        if delta.type == "custom":
-            piece.type = "custom" if delta.id else None
-            piece.custom = DeltaCustom(delta.name, arguments, inner) if has_fields else None
-        else:
-            piece.type = "function" if delta.id else None
-            piece.function = DeltaFunction(delta.name, arguments, inner) if has_fields else None
-        return piece
 
 
 @dataclass(slots=True)
@@ -295,92 +249,6 @@ class Completion(Answered, Extended):
             extra or None,
             _took=answer.took,
         )
-
-
-@dataclass(slots=True)
-class ChoiceDelta(Extended):
-    """The content of a chunk: a piece of text, reasoning, a tool call, a refusal, or a field of the service's own."""
-
-    documented = frozenset({"audio"})
-
-    content: str | None = None
-    role: Literal["assistant"] | None = None
-    reasoning: str | None = None
-    tool_calls: list[DeltaToolCall] | None = None
-    refusal: str | None = None
-    function_call: DeltaFunction | None = None
-    extra: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class ChunkChoice(Extended):
-    """The choice that a chunk adds to; ``finish_reason`` is set in its last chunk."""
-
-    nullable = frozenset({"finish_reason"})
-
-    delta: ChoiceDelta
-    finish_reason: str | None = None
-    index: int = 0
-    logprobs: ChoiceLogprobs | None = None
-    extra: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class CompletionChunk(str, Extended):
-    """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it.
-
-    It is also the text that it adds, as a ``str``, so that ``st.write_stream`` of Streamlit takes it, and ``print``.
-    """
-
-    documented = frozenset({"moderation"})
-
-    id: str
-    created: int
-    model: str
-    provider: str | None
-    choices: list[ChunkChoice]
-    usage: CompletionUsage | None = None
-    system_fingerprint: str | None = None
-    service_tier: str | None = None
-    extra: dict[str, Any] | None = None
-    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
-
-    def __new__(cls, *fields: Any, **named: Any) -> CompletionChunk:
-        choices = named["choices"] if "choices" in named else fields[4]
-        return str.__new__(cls, (choices[0].delta.content or choices[0].delta.refusal or "") if choices else "")
-
-    def __bool__(self) -> bool:  # also without text, as OpenAI's
-        return True
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, each.name) for each in fields(self))
-
-
-@dataclass(slots=True)
-class Model(Result):
-    """The name of a model; ``created`` is 0, because providers do not report it.
-
-    :ivar owned_by: the name of the provider; of a chain, of the members that have the model, as in "Groq or Local"
-    """
-
-    id: str
-    owned_by: str
-    created: int = 0
-    object: Literal["model"] = "model"
-
-
-@dataclass(slots=True)
-class ModelList(Result):
-    """The available models; iterate it."""
-
-    data: list[Model] = field(default_factory=list)
-    object: Literal["list"] = "list"
-
-    def __iter__(self) -> Iterator[Model]:
-        return iter(self.data)
-
-    def __len__(self) -> int:
-        return len(self.data)
 
 
 def make_id(prefix: str = "chatcmpl-") -> str:

@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 OnRetry = Callable[[G4FLiteError, int, float], None]
 
 BUDGET_REFUND = 0.5  # given back by each success
+TOLD_SECONDS = 2.0  # a wait of fewer is not worth a word
+TOLD_AGAIN_SECONDS = 30.0  # between two words about a server that loads its model
 _lock = lock_free_in_children()  # of all budgets
 
 
@@ -87,7 +89,7 @@ def attempts(
     """Call ``action`` under a retry policy and the provider's budget.
 
     Where another provider can be asked, a long wait is not for this call, nor another attempt after a timeout; a
-    ``tenacity.Retrying`` goes on as it says.
+    ``tenacity.Retrying`` goes on as it says.  While a server loads its model, the attempts of a prompt are not counted.
 
     :param model: the model whose cool-down is kept; None for what is not a prompt
     """
@@ -124,7 +126,13 @@ def attempts(
             service.on_retry(error, attempt, wait)
 
     controller = retrying(
-        retry, deadline, service.budget, on_retry, may_be_text=may_be_text, after_timeout=not has_fallback
+        retry,
+        deadline,
+        service.budget,
+        on_retry,
+        may_be_text=may_be_text,
+        after_timeout=not has_fallback,
+        while_loading=model is not None,
     )
     try:
         result: Result = controller(counted)
@@ -155,6 +163,7 @@ def retrying(
     *,
     may_be_text: bool = True,
     after_timeout: bool = True,
+    while_loading: bool = True,
     draw: Callable[[float, float], float] = random.uniform,
 ) -> tenacity.Retrying:
     """Make the tenacity controller of one call; ``retrying(…)(function)`` runs a function under it.
@@ -168,6 +177,7 @@ def retrying(
     :param on_retry: called before each wait with the error, the number of the attempt and the wait in seconds
     :param may_be_text: whether a text from the caller's ``retry_error_callback`` may take the place of the result
     :param after_timeout: whether a request may be sent again after a timeout
+    :param while_loading: whether a server that loads its model is waited for, however many attempts that takes
     :param draw: draws a number between two others; a test gives its own
     """
     policy = retry if isinstance(retry, RetryPolicy) else RetryPolicy() if retry else RetryPolicy(attempts=1)
@@ -193,12 +203,16 @@ def retrying(
         if deadline.ended is not None or state.upcoming_sleep >= deadline.remaining():
             return True
         error = error_of(state)
-        if names_cool_down(error) or budget.take(policy.budget):
+        if names_cool_down(error) or is_loading(error) or budget.take(policy.budget):
             return False
         if isinstance(error, G4FLiteError):
             error.message += "; not sent again: too many calls of this provider are failing"
             error.args = (error.message,)
         return True
+
+    def was_last(state: tenacity.RetryCallState) -> bool:
+        waits = while_loading and policy.attempts > 1 and is_loading(error_of(state))
+        return state.attempt_number >= policy.attempts and not waits
 
     def before_sleep(state: tenacity.RetryCallState) -> None:
         error = error_of(state)
@@ -207,7 +221,7 @@ def retrying(
 
     if theirs is None:
         return tenacity.Retrying(
-            stop=lambda state: state.attempt_number >= policy.attempts or may_not_go_on(state),
+            stop=lambda state: was_last(state) or may_not_go_on(state),
             wait=wait,
             retry=retryable,
             sleep=deadline.sleep,
@@ -240,6 +254,25 @@ def retrying(
 def names_cool_down(error: BaseException | None) -> bool:
     """Return whether an error is a rate limit with a time to wait, whose retry costs nothing of the budget."""
     return isinstance(error, RateLimitError) and bool(error.retry_after) and not isinstance(error, QuotaExceededError)
+
+
+def is_loading(error: BaseException | None) -> bool:
+    """Return whether an error says that a server still loads its model, which costs nothing of the budget either."""
+    return isinstance(error, ResponseStatusError) and error.loading
+
+
+def reason_to_wait(name: str, error: G4FLiteError, wait: float) -> str | None:
+    """Say for whoever looks on why a call waits now; None where that is not worth a word, or has just been said.
+
+    :param name: the name of the provider
+    :param error: the error of the attempt before
+    :param wait: the seconds of the wait
+    """
+    if is_loading(error):
+        after = f", after {error.waited:.0f} s" if error.waited else ""
+        return f"{name} is still loading its model{after}" if error.waited % TOLD_AGAIN_SECONDS < wait else None
+    is_long = getattr(error, "retry_after", None) and wait >= TOLD_SECONDS
+    return f"{name} asks to wait {wait:.0f} s" if is_long else None
 
 
 def is_retryable(error: BaseException | None, policy: RetryPolicy, most: float) -> bool:

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..answers.buffer import Buffer, up_to_content
 from ..answers.call_usage import CallUsage
@@ -70,6 +70,21 @@ def all_failed(
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
 
+class Begun(NamedTuple):
+    """The answer of a member.
+
+    :param source: its call
+    :param limits: its timeout
+    :param first: the deltas up to the first content
+    :param deltas: those behind it
+    """
+
+    source: Source
+    limits: Timeout
+    first: list[Delta]
+    deltas: Generator[Delta, None, None]
+
+
 class ChainCall(CheckedSource):
     """One call of a chain: the source of its deltas, which may be closed from any thread.
 
@@ -86,6 +101,7 @@ class ChainCall(CheckedSource):
         self.response: Response | None = None
         self.priced_at: Any = None  # of the member that is asked
         self.in_vain: list[CallUsage] = []  # what members took that did not answer
+        self.passed_over: dict[str, str] = {}  # why they did not, by their names, once another one answers
         self._chain = chain
         self._prompt = prompt
         self._refusals = refusals
@@ -113,55 +129,13 @@ class ChainCall(CheckedSource):
     def _run(self) -> Generator[Delta, None, None]:
         errors: dict[int, G4FLiteError] = {}
         for position, members_left in self._turns.of(errors):
-            member = self._members[position]
-            provider, breaker = member.provider, member.breaker
-            refusal = self._refusal(position)
-            if refusal is not None:  # which says nothing of whether the member works
-                breaker.not_judged()
-            if refusal is not None and not isinstance(refusal, G4FLiteError):
-                # The next member may accept what this one does not, such as images.
-                errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
-                continue
-            began_at = self._clock()
-            others = members_left > 1 or self._prompt.allowance.has_fallback
-            limits, share = self._limits(provider, members_left, self._most if others else math.inf)
-            before = Buffer()
-            source: Source | None = None
-            try:
-                if refusal is not None:
-                    raise refusal
-                member.note_asked(self._prompt.model)
-                source = provider.begin(self._turns.prompt(position, limits, share, has_fallback=others))
-                deltas = deltas_of(source, provider.name)
-                self._source = source
-                self.priced_at = getattr(source, "priced_at", None)
-                if self._turns.ended.is_set():  # while this member was prepared
-                    breaker.not_judged()
-                    source.close()
-                    return
-                first = up_to_content(deltas, before)
-            except G4FLiteError as error:
-                self.scrub(error)  # here, because the next member does not know what this one has sent
+            begun = self._ask(position, members_left, errors)
+            if begun is None:
                 if self._turns.ended.is_set():
-                    breaker.not_judged()
-                    raise
-                member.name_in(error)
-                self._name_limit(error, limits)
-                if source is not None:
-                    self._count_in_vain(source, error, before)
-                self._turns.add_up(position, error)
-                begun = before.usage or before.attached or before.choice_fields  # the model, if not its answer
-                if begun and not isinstance(error, _NO_ANSWER):
-                    breaker.failed(error)
-                    raise
-                # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
-                if refusal is None:
-                    self._judge(member, error, began_at)
-                if refusal is None and isinstance(error, ModelNotSupportedError):
-                    member.note_lacking(self._prompt.model)
-                errors[position] = error
-                logger.info("Fallback: no answer from %s", error)
+                    return
                 continue
+            member, (source, limits, first, deltas) = self._members[position], begun
+            provider, breaker = member.provider, member.breaker
             if breaker.failures:
                 breaker.begun()
             answered = getattr(source, "provider", None) or provider.name
@@ -176,6 +150,9 @@ class ChainCall(CheckedSource):
                 model = self._telling_model(position)
                 answering = self.provider + (f" (model {model!r})" if model else "")
                 self._tell([errors[each] for each in sorted(errors)], answering)
+                failed = [errors[each] for each in sorted(errors) if each != position]  # not in a turn before this one
+                self.passed_over = {error.provider or "": error.message for error in failed}
+            self.passed_over |= getattr(source, "passed_over", {})
             is_whole, asked_at = False, self._clock()
             try:
                 for delta in itertools.chain(first, deltas):
@@ -201,6 +178,63 @@ class ChainCall(CheckedSource):
         given = [errors[position] for position in sorted(errors)]
         models = map(self._telling_model, sorted(errors))
         raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+
+    def _ask(self, position: int, members_left: int, errors: dict[int, G4FLiteError]) -> Begun | None:
+        """Ask a member, and return its answer once that has begun; None if the next member is to be asked.
+
+        :param members_left: how many can still be asked, with this one
+        :param errors: gets the member's error
+        :raises G4FLiteError: if the model had begun its answer, or the call was closed
+        """
+        member = self._members[position]
+        provider, breaker = member.provider, member.breaker
+        refusal = self._refusal(position)
+        if refusal is not None:  # which says nothing of whether the member works
+            breaker.not_judged()
+        if refusal is not None and not isinstance(refusal, G4FLiteError):
+            # The next member may accept what this one does not, such as images.
+            errors[position] = ProviderError(f"skipped: {refusal}", provider=member.name, skipped=True)
+            return None
+        began_at = self._clock()
+        others = members_left > 1 or self._prompt.allowance.has_fallback
+        limits, share = self._limits(provider, members_left, self._most if others else math.inf)
+        before = Buffer()
+        source: Source | None = None
+        try:
+            if refusal is not None:
+                raise refusal
+            member.note_asked(self._prompt.model)
+            source = provider.begin(self._turns.prompt(position, limits, share, has_fallback=others))
+            deltas = deltas_of(source, provider.name)
+            self._source = source
+            self.priced_at = getattr(source, "priced_at", None)
+            if self._turns.ended.is_set():  # while this member was prepared
+                breaker.not_judged()
+                source.close()
+                return None
+            return Begun(source, limits, up_to_content(deltas, before), deltas)
+        except G4FLiteError as error:
+            self.scrub(error)  # here, because the next member does not know what this one has sent
+            if self._turns.ended.is_set():
+                breaker.not_judged()
+                raise
+            member.name_in(error)
+            self._name_limit(error, limits)
+            if source is not None:
+                self._count_in_vain(source, error, before)
+            self._turns.add_up(position, error)
+            begun = before.usage or before.attached or before.choice_fields  # the model, if not its answer
+            if begun and not isinstance(error, _NO_ANSWER):
+                breaker.failed(error)
+                raise
+            # A refusal, such as for want of a key, costs nothing, and may be mended at any moment.
+            if refusal is None:
+                self._judge(member, error, began_at)
+            if refusal is None and isinstance(error, ModelNotSupportedError):
+                member.note_lacking(self._prompt.model)
+            errors[position] = error
+            logger.info("Fallback: no answer from %s", error)
+            return None
 
     def _count_in_vain(self, source: Source, error: G4FLiteError, before: Buffer) -> None:
         """Count what a member took that did not answer.

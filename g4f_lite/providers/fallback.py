@@ -18,7 +18,7 @@ from .base import BaseProvider
 from .chain import ChainCall, OnFallback, all_failed
 from .hooks import listing, models_of
 from .registry import member_of
-from .turns import members_of, without_model
+from .turns import Member, members_of, without_model
 
 FOR_ONE_SERVICE = frozenset({"extra_headers", "extra_query"})  # not for another service to see
 
@@ -143,10 +143,10 @@ class Fallback(BaseProvider):
         assert refusals[0] is not None
         raise refusals[0]
 
-    def asked_first(self, model: str | None) -> BaseProvider:
+    def first_member(self, model: str | None) -> Member:
         """Return the member that a call with a model asks first, as far as that is known before it is sent."""
-        first = next((one for one in self._members if not (model and one.lacks(model))), self._members[0]).provider
-        return first.asked_first(model) if isinstance(first, Fallback) else first
+        first = next((one for one in self._members if not (model and one.lacks(model))), self._members[0])
+        return first.provider.first_member(model) if isinstance(first.provider, Fallback) else first
 
     def forgive(self) -> None:
         """Ask each member again, also one that is skipped because it failed, unless its service asked to wait."""

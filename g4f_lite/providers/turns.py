@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import AllProvidersFailedError, DeadlineExceededError, G4FLiteError, ModelNotSupportedError
-from ..http.retry import is_retryable
+from ..http.retry import is_loading, is_retryable
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
 from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout
@@ -219,7 +219,7 @@ class Turns:
         if error is not None:
             policy = self._policy(member.provider)
             patience = max(0.0, self._patience(policy) - self._waited)
-            if isinstance(policy, RetryPolicy) and error.attempts:
+            if isinstance(policy, RetryPolicy) and error.attempts and not is_loading(error):
                 prompt = replace(prompt, retry=replace(policy, attempts=max(1, policy.attempts - error.attempts)))
         return replace(prompt, timeout=limits, allowance=Allowance(share, patience, has_fallback))
 
@@ -274,8 +274,9 @@ class Turns:
         if not isinstance(policy, RetryPolicy) or policy.attempts == 1:
             return False
         asked = getattr(error, "retry_after", None) or 0.0
-        is_left = asked > 0 and asked + error.waited > policy.max_backoff and (error.attempts or 0) < policy.attempts
-        return is_left and is_retryable(error, policy, WAIT_SHARE * self._left())
+        is_left = is_loading(error) or (error.attempts or 0) < policy.attempts
+        is_long = asked > 0 and asked + error.waited > policy.max_backoff
+        return is_left and is_long and is_retryable(error, policy, WAIT_SHARE * self._left())
 
     def _patience(self, policy: RetryLike) -> float:
         """Return the most seconds that this call waits for a member, by its policy and by whoever sent the prompt."""

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from ..answers.answer import Answer
-from ..answers.call_usage import CallUsage, took_by
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Delta, Finish, Identity, Usage
 from ..answers.stream import AnswerStream
 from ..errors import StoreError
@@ -39,9 +39,12 @@ _SCHEMA = (
     ) WITHOUT ROWID
     """,
 )
-BATCH = Kind("the answers of batches", 0x67346662, (_SCHEMA,))
 _CACHE_SCHEMA = (*_SCHEMA, "CREATE INDEX by_use ON answers (used, size)")
-CACHE = Kind("cached answers", 0x67346663, (_CACHE_SCHEMA,), busy_seconds=1.0)  # within a call, which has time limits
+# Why the members of a chain that were asked before did not answer: a JSON object of their names and reasons.
+_PASSED_OVER = ("ALTER TABLE answers ADD COLUMN passed_over TEXT NOT NULL DEFAULT '{}'",)
+BATCH = Kind("the answers of batches", 0x67346662, (_SCHEMA, _PASSED_OVER))
+# Within a call, which has time limits.
+CACHE = Kind("cached answers", 0x67346663, (_CACHE_SCHEMA, _PASSED_OVER), busy_seconds=1.0)
 
 Key = tuple[bytes, int]
 
@@ -54,6 +57,7 @@ class Kept(NamedTuple):
     :param model: the model that was requested
     :param seconds: how long the answer took
     :param attempts: how many times its prompt was sent; None if the provider did not say
+    :param passed_over: of a chain, why the members that were asked before did not answer, by their names
     :param took: what its calls took in this process; it is not kept on disk
     """
 
@@ -62,6 +66,7 @@ class Kept(NamedTuple):
     model: str | None
     seconds: float = 0.0
     attempts: int | None = None
+    passed_over: dict[str, str] = {}  # noqa: RUF012  which nobody changes
     took: tuple[CallUsage, ...] = ()
 
     @classmethod
@@ -70,7 +75,8 @@ class Kept(NamedTuple):
 
         :raises ResponseFormatError: if it is longer than what a stream keeps
         """
-        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts, took_by(stream))
+        passed_over = getattr(stream.source, "passed_over", {})
+        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts, passed_over, stream.took)
 
     def answer(self) -> Answer:
         """Make the answer again."""
@@ -136,15 +142,16 @@ class AnswerStore:
         :raises StoreError: if the file cannot be read
         """
         rows = self.database.rows(
-            "SELECT deltas, provider, model, seconds, attempts FROM answers"
+            "SELECT deltas, provider, model, seconds, attempts, passed_over FROM answers"
             " WHERE key = ? AND occurrence = ? AND made >= ?",
             (*key, since),
         )
         if not rows:
             return None
-        deltas, *facts = rows[0]
+        deltas, *facts, passed_over = rows[0]
         with self.database.understanding():
-            return Kept(from_json(deltas), *facts)._replace(took=_NOTHING)
+            kept = Kept(from_json(deltas), *facts)
+            return kept._replace(passed_over=dict(json.loads(passed_over)), took=_NOTHING)
 
     def keep(self, key: Key, kept: Kept, *, replace: bool = False) -> int:
         """Write an answer, unless there is one with its key.
@@ -154,16 +161,17 @@ class AnswerStore:
         :raises G4FLiteError: if one of its images cannot be fetched
         :raises StoreError: if the file cannot be written
         """
-        deltas = to_json(kept.deltas)
-        size, now = len(deltas.encode()) + 200, time.time()  # 200: the other columns, and the index
-        row = (*key, deltas, kept.provider, kept.model, kept.seconds, kept.attempts, size, now, now)
+        deltas, passed_over = to_json(kept.deltas), json.dumps(kept.passed_over)
+        # 200: the other columns, and the index
+        size, now = len(deltas.encode()) + len(passed_over) + 200, time.time()
+        row = (*key, deltas, kept.provider, kept.model, kept.seconds, kept.attempts, size, now, now, passed_over)
         with self._writing.held(self.database.patience()), self.database.transaction() as connection:
             added = size
             if replace:
                 old = connection.execute("SELECT size FROM answers WHERE key = ? AND occurrence = ?", key).fetchone()
                 added -= old[0] if old else 0
             verb = "REPLACE" if replace else "IGNORE"
-            done = connection.execute(f"INSERT OR {verb} INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            done = connection.execute(f"INSERT OR {verb} INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             if not done.rowcount:
                 return 0
             connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added,))
@@ -172,6 +180,10 @@ class AnswerStore:
     def keys(self) -> list[Key]:
         """Return the keys of all answers."""
         return self.database.rows("SELECT key, occurrence FROM answers")
+
+    def providers(self) -> list[str]:
+        """Return the names of the providers that gave the answers, in order."""
+        return [name for (name,) in self.database.rows("SELECT DISTINCT provider FROM answers ORDER BY provider")]
 
     def count(self) -> int:
         """Return how many answers there are."""

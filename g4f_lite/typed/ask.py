@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ..answers.answer import Answer
-from ..answers.call_usage import CallUsage, took_by
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import COUNTS, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_whole_number
@@ -167,7 +167,7 @@ class Question(Generic[T]):
 
     def _go_on(self) -> None:
         """Prepare the next answer, which is closed if the question is: close() may have seen the answer before."""
-        self._took += took_by(self.stream)
+        self._took += self.stream.took
         self.stream = self._stream()
         if self._closed:
             self.stream.close()
@@ -255,7 +255,7 @@ class Question(Generic[T]):
     @property
     def took(self) -> tuple[CallUsage, ...]:
         """What the calls of all answers took."""
-        return (*self._took, *took_by(self.stream))
+        return (*self._took, *self.stream.took)
 
     @property
     def usage(self) -> Usage | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 from ..answers.buffer import Buffer
-from ..answers.call_usage import CallUsage, took_by
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Attached, Delta, Finish, ToolCall, ToolCallDelta, Usage
 from ..answers.stream import AnswerStream
 from ..arguments import check_callback, check_whole_number
@@ -131,9 +131,14 @@ class Loop:
         return self._turn.model
 
     @property
+    def passed_over(self) -> dict[str, str]:
+        """Why other members of a chain did not give the last turn, by their names."""
+        return getattr(self._turn.source, "passed_over", {})
+
+    @property
     def took(self) -> tuple[CallUsage, ...]:
         """What the calls of all turns took."""
-        return tuple(call for turn in (*self._ended, self._turn) for call in took_by(turn))
+        return tuple(call for turn in (*self._ended, self._turn) for call in turn.took)
 
     @property
     def messages(self) -> Messages:

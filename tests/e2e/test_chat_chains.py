@@ -31,20 +31,6 @@ def test_each_member_is_named_with_its_model(emulator: Emulator) -> None:
         )
 
 
-def test_usage_has_a_line_for_each_provider(emulator: Emulator) -> None:
-    with Terminal("chat", "-p", f"{emulator.url}/v1:echo", "-p", "echo", COLUMNS="200") as terminal:
-        terminal.wait_for("> ")
-        emulator.answer("one two")
-        say(terminal, "Count.")
-        assert say(terminal, "/usage").count("\r\n") == 1
-        say(terminal, "/model echo:any")
-        say(terminal, "Count.")
-        first, server, echo, _ = say(terminal, "/usage").split("\r\n")
-        assert first.startswith("2 calls: ")
-        assert server.startswith("  OpenAICompatible: 1 call: 1 token of prompts, 2 of answers; ")
-        assert echo.startswith("  Echo: 1 call: ")
-
-
 @pytest.mark.parametrize(
     ("name", "refused"),
     [
@@ -57,6 +43,20 @@ def test_what_is_no_model_leads_to_what_can_be_written(name: str, refused: str, 
     with Terminal("chat", "-p", f"{emulator.url}/v1", "-p", "echo", COLUMNS="200") as terminal:
         terminal.wait_for("> ")
         assert say(terminal, f"/model {name}") == f"Error: {refused}\r\n> "
+
+
+def test_the_line_that_names_a_model_says_which_members_have_it(emulator: Emulator) -> None:
+    emulator.configure(models=["big", "small"])
+    with Terminal("chat", "-p", f"{emulator.url}/v1:small", "-p", "local", COLUMNS="200") as terminal:
+        terminal.wait_for("> ")
+        advice = "/model default lets each use its own model"
+        told = f"Note: of the providers, only OpenAICompatible lists big; {advice}\r\n"
+        assert say(terminal, "/model big") == f"The model is big from now on.\r\n{told}> "
+        assert say(terminal, "Hello") == "Hello\r\n> "
+    with Emulator() as other, Terminal("chat", "-p", f"{emulator.url}/v1", "-p", f"{other.url}/v1") as terminal:
+        other.configure(models=["small"])
+        terminal.wait_for("> ")
+        assert say(terminal, "/model small") == "The model is small from now on.\r\n> "
 
 
 def test_a_file_that_a_server_lists_is_its_model(emulator: Emulator) -> None:

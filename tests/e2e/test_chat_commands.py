@@ -29,28 +29,6 @@ def roles(path: Path) -> list[str]:
     return [message["role"] for message in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def test_usage_is_that_of_all_turns(emulator: Emulator, here: list[str]) -> None:
-    with Terminal("chat", "-p", "ollama", *here) as terminal:
-        terminal.wait_for("> ")
-        assert say(terminal, "/usage") == "0 calls: 0 tokens of prompts, 0 of answers; no cost\r\n> "
-        emulator.answer("one two")
-        say(terminal, "Count.")
-        emulator.fail("success_false")
-        say(terminal, "And again.")
-        shown = "2 calls: 1 token of prompts, 2 of answers; no cost\r\n> "
-        assert say(terminal, "/usage") == shown
-
-
-def test_usage_has_the_price_that_is_given_for_a_model(emulator: Emulator, here: list[str]) -> None:
-    with Terminal("chat", *here, "--price", "echo=1000000,0", "--price", "gpt-4=2000000,0") as terminal:
-        terminal.wait_for("> ")
-        say(terminal, "One.")
-        assert "; about $1.00\r\n" in say(terminal, "/usage")
-        say(terminal, f"/model {here[1]}:gpt-4")  # another provider
-        say(terminal, "Two.")  # with the first turn
-        assert "; about $7.00\r\n" in say(terminal, "/usage")
-
-
 def test_commands(emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # as the line shows no long path whole
     file = tmp_path / "talk.json"
@@ -61,8 +39,7 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path, monkeypat
         for wrong in ("/foo", "/etc/hosts", "/undo now", "/undo", "/retry", "/save", "/save /no/such/file"):
             assert say(terminal, wrong).startswith("Error: ")
         terminal.type(f"/save {'x' * 300}\n")  # which the line does not show whole
-        terminal.wait_for("Error: the name of a file is too long:")
-        terminal.wait_for("…\r\n> ")
+        terminal.wait_for("File name too long\r\n> ")
         assert not [request for request in emulator.requests if request.step == "prompt"]
         assert say(terminal, "//etc/hosts") == "/etc/hosts\r\n> "
         assert say(terminal, "/undo") == "Taken back: /etc/hosts\r\n> "
@@ -155,18 +132,6 @@ def test_the_models_of_the_provider_are_listed_and_completed(emulator: Emulator,
         assert say(terminal, "/models") == "Echo lists no models.\r\n> "
 
 
-def test_who_answers_is_shown_first(emulator: Emulator, here: list[str]) -> None:
-    host = emulator.url.partition("//")[2]
-    for arguments, shown in (
-        (here, f"{host} (echo)"),
-        (here[:2], host),
-        (["-p", "echo"], "Echo"),
-        (["-p", "echo,ollama"], "Echo or Ollama"),
-    ):
-        with Terminal("chat", *arguments) as terminal:
-            assert terminal.wait_for("> ").startswith(f"Chatting with {shown}.\r\n")
-
-
 def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator, here: list[str]) -> None:
     with Terminal("chat", *here, COLUMNS="200") as terminal:
         terminal.wait_for("> ")
@@ -204,10 +169,11 @@ def test_the_name_of_a_provider_alone_uses_it_and_default_goes_back(emulator: Em
     with Terminal("chat", "-p", "echo:any,scripted", **settings) as terminal:
         assert terminal.wait_for("> ").startswith("Chatting with Echo (any) or Scripted.")
         assert say(terminal, "/model ollama") == "Chatting with Ollama from now on.\r\n> "
-        assert say(terminal, "first") == "first\r\n> "
+        who = "Chatting with Ollama (llama3.2:latest)."
+        assert say(terminal, "first") == f"first\r\n{who}\r\n> "
         assert asked(emulator)["model"] == "llama3.2:latest"
         said = say(terminal, "/model").splitlines()
-        assert said[:2] == ["Chatting with Ollama.", "Models: llama3.2:latest, mistral:latest."]
+        assert said[:2] == [who, "Models: llama3.2:latest, mistral:latest."]
         assert said[2].startswith("Providers: local, ollama, llama.cpp, ")
         assert "/model default what the chat began with." in " ".join(said)
         assert max(map(len, said)) < 80
@@ -217,7 +183,7 @@ def test_the_name_of_a_provider_alone_uses_it_and_default_goes_back(emulator: Em
         assert say(terminal, "/model mistral").startswith("Error: Mistral: no key: set MISTRAL_API_KEY")
         emulator.stop_listening()
         assert "could not connect" in say(terminal, "/model ollama")
-        assert say(terminal, "/model ollama,echo") == "Chatting with Ollama or Echo from now on.\r\n> "
+        assert say(terminal, "/model ollama,echo") == f"{who[:-1]} or Echo from now on.\r\n> "
     assert history(emulator) == ["first"]
 
 
@@ -235,7 +201,7 @@ def test_a_server_at_another_url_can_go_on(emulator: Emulator) -> None:
     with Terminal("chat", "-p", "echo", COLUMNS="200") as terminal:
         terminal.wait_for("> ")
         assert say(terminal, f"/model {emulator.url}/v1") == f"Chatting with {host} from now on.\r\n> "
-        assert say(terminal, "first") == "first\r\n> "
+        assert say(terminal, "first").startswith("first\r\n")
         assert say(terminal, "/model http://").startswith("Error: ")
     assert history(emulator) == ["first"]
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from g4f_lite import ContextLengthExceededError, QuotaExceededError
-from g4f_lite.cli.batch_report import Fallbacks
+from g4f_lite import Answer, QuotaExceededError
+from g4f_lite.batch.result import Result
+from g4f_lite.cli.batch_fallbacks import Fallbacks
 from g4f_lite.emulator import Emulator
 
-from .command import assert_refused, call
+from .command import SECONDS, assert_refused, call, start
 
 
 @pytest.fixture
@@ -39,6 +42,9 @@ def test_what_the_last_resort_answered_is_asked_again(command: list[str], emulat
     first, last = answers(tmp_path / "out.jsonl")
     assert (done.returncode, first, last) == (0, ("OpenAICompatible", "first"), ("Echo", "two"))
     before = sent(emulator)
+    told = call(*command, "--estimate").stdout
+    assert told.startswith("0 prompts to send, 2 answers stored (1 by Echo); ")
+    assert told.endswith("; with --reject-provider Echo, what Echo gave is asked again\n")
     told = call(*command, "--reject-provider", "echo", "--estimate").stdout
     assert told.startswith("1 prompt to send, 1 answer stored; ")
     emulator.answer("second")
@@ -51,28 +57,131 @@ def test_what_the_last_resort_answered_is_asked_again(command: list[str], emulat
     assert (answers(tmp_path / "out.jsonl"), sent(emulator)) == (both, before + 1)
 
 
-def test_a_note_counts_what_the_last_resort_answered_before(command: list[str], tmp_path: Path) -> None:
-    assert "Note: Echo gave 1 of 2 answers; OpenAICompatible did not answer (" in call(*command).stderr
+FAILED = "OpenAICompatible did not answer (refused with status 401"
+
+
+def test_a_note_says_once_and_at_once_that_the_last_resort_answers(
+    command: list[str], emulator: Emulator, tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    emulator.fail("status", status=401, nth=2)
+    first, last = call(*command).stderr.splitlines()
+    again = "; the same command with --reject-provider Echo asks for such rows again later"
+    assert (first.startswith(f"Note: {FAILED}"), first.endswith(f"), and Echo answers instead{again}")) == (True, True)
+    assert last.startswith("Note: Echo gave 2 of 3 answers; ")
+
+
+def test_no_note_without_a_store_names_an_option_for_stored_answers(command: list[str], emulator: Emulator) -> None:
+    without_output = [*command[:2], *command[4:]]
+    first, last = call(*without_output).stderr.splitlines()
+    assert first.endswith("), and Echo answers instead")
+    assert last.startswith(f"Note: Echo gave 1 of 2 answers; {FAILED}")
+    emulator.fail("status", status=401)
+    assert call(*without_output, "--quiet").stderr == ""
+
+
+def test_a_batch_that_goes_on_still_knows_why_the_last_resort_answered(command: list[str], tmp_path: Path) -> None:
+    told = "Note: Echo gave 1 of {} answers; the same command {} --reject-provider Echo asks for it again; " + FAILED
+    assert told.format(2, "with") in call(*command).stderr
     (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
     for _ in range(2):
-        assert call(*command).stderr.endswith("Note: Echo gave 1 of 3 answers\n")
+        done = call(*command)
+        assert done.stderr.startswith(told.format(3, "with")), done.stderr
+    assert call(*command, "--fresh").stderr == ""
 
 
-def test_a_note_counts_the_reasons_why_the_first_one_did_not_answer() -> None:
-    fallbacks = Fallbacks()
-    for tokens in (7505, 9000):
-        fallbacks.add([ContextLengthExceededError(f"{tokens} tokens are too many", provider="Big", status=400)], "Echo")
-    fallbacks.add([QuotaExceededError("no credit", provider="Big", status=429)], "Echo")
-    assert fallbacks.in_words(Counter(Big=4, Echo=3), "Big") == (
-        "Echo gave 3 of 7 answers; Big did not answer (7505 tokens are too many), 2 times; "
-        "Big did not answer (no credit), 1 time"
+def test_a_note_of_a_command_that_asks_for_all_again_names_one_that_does_not(command: list[str]) -> None:
+    told = "the same command without --fresh and with --reject-provider Echo asks for "
+    first, last = call(*command, "--fresh").stderr.splitlines()
+    assert first.endswith(f"; {told}such rows again later")
+    assert f"; {told}it again; " in last
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process of Windows at once")
+def test_the_text_of_an_interrupt_counts_what_the_last_resort_answered(
+    command: list[str], emulator: Emulator, tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    emulator.fail("stall", nth=2)  # beside the request that fails
+    with start(*command) as child:
+        ends = time.monotonic() + SECONDS
+        while time.monotonic() < ends and sent(emulator) < 3:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        _, said = child.communicate(timeout=SECONDS)
+    told = "Interrupted after 2 of 3 prompts; Echo gave 1 of 2 answers; the same command with --reject-provider Echo "
+    assert f"{told}asks for it again; the answers so far are in " in said.decode()
+
+
+BIG = "Big did not answer "
+
+
+@pytest.mark.parametrize(
+    ("reasons", "answers", "told"),
+    [
+        (
+            ["7505 tokens are too many", "9000 tokens are too many", "no credit"],
+            {"Big": 4, "Echo": 3},
+            ["Echo gave 3 of 7 answers", f"{BIG}(7505 tokens are too many), 2 times", f"{BIG}(no credit), 1 time"],
+        ),
+        (
+            ["skipped, because it failed before (no quota)", "no credit", "skipped, because it failed before"],
+            {"Echo": 3},
+            ["Echo gave 3 of 3 answers", f"{BIG}(no credit)"],
+        ),
+        (["no credit"], {"Echo": 2}, ["Echo gave 2 of 2 answers", f"{BIG}(no credit), 1 time"]),
+        (
+            ["status 500", "status 503"],
+            {"Echo": 2},
+            ["Echo gave 2 of 2 answers", f"{BIG}(status 500), 1 time", f"{BIG}(status 503), 1 time"],
+        ),
+        (["skipped: no images"], {"Echo": 1}, ["Echo gave 1 of 1 answer", "Big is skipped: no images"]),
+        ([], {"Echo": 1}, ["Echo gave 1 of 1 answer"]),
+        ([], {"Big": 1}, [""]),
+    ],
+)
+def test_a_note_counts_the_reasons_why_the_first_one_did_not_answer(
+    reasons: list[str], answers: dict[str, int], told: list[str]
+) -> None:
+    fallbacks = Fallbacks("Big", is_kept=False)
+    for reason in reasons:
+        fallbacks.add(Result(0, "a", passed_over={"Big": reason}))
+    assert fallbacks.told_with_reasons(answers) == "; ".join(told)
+
+
+def test_providers_that_are_asked_again_are_named_as_a_shell_reads_them() -> None:
+    others = {"Here": 1, "Local": 1, "Server (127.0.0.1:80)": 1}
+    assert Fallbacks("Here", is_kept=True).told(others) == (
+        "Local gave 1 and Server (127.0.0.1:80) gave 1 of 3 answers; the same command with --reject-provider Local "
+        '--reject-provider "Server (127.0.0.1:80)" asks for these 2 again'
     )
-    skipped = QuotaExceededError("skipped, because it failed before", provider="Other", skipped=True)
-    once = Fallbacks()
-    for error in (QuotaExceededError("no credit", provider="Other", status=429), skipped, skipped):
-        once.add([error], "Echo")
-    assert once.in_words(Counter(Echo=3), "Other") == "Echo gave 3 of 3 answers; Other did not answer (no credit)"
-    assert once.in_words(Counter(Echo=9), "Other").endswith("Other did not answer (no credit), 3 times")
+
+
+def test_a_member_that_has_the_name_of_the_first_cannot_be_asked_again_alone() -> None:
+    told: list[str] = []
+    tell = Fallbacks("Local", is_kept=True).teller(told.append)
+    tell([QuotaExceededError("no credit", provider="Local")], "Local (model 'small')")
+    assert told == ["Local did not answer (no credit), and Local (model 'small') answers instead"]
+
+
+def test_a_note_says_of_each_other_provider_once_that_it_answers() -> None:
+    told: list[str] = []
+    fallbacks = Fallbacks("One", is_kept=False)
+    tell = fallbacks.teller(told.append)
+    for answering in ("One", "Two", "Three", "Two", "Three"):
+        tell([QuotaExceededError("no credit", provider="One")], answering)
+    assert told == [f"One did not answer (no credit), and {name} answers instead" for name in ("Two", "Three")]
+    fallbacks.add(Result(0, "a", Answer("yes", provider="One"), passed_over={"Two": "no credit"}))
+    assert fallbacks.told_with_reasons({"One": 1}) == ""
+
+
+def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(command: list[str]) -> None:
+    call(*command)
+    told = (
+        ", and 2 prompts will be sent; its answers are from Echo and OpenAICompatible: to ask again only for "
+        "those of one, name the providers as before, with --reject-provider NAME\n"
+    )
+    assert call(*command[:-4], "--estimate").stderr.endswith(told)
 
 
 def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:

@@ -19,12 +19,14 @@ from g4f_lite.errors import (
     G4FLiteError,
     ModelNotSupportedError,
     ProviderError,
+    QuotaExceededError,
     RateLimitError,
     TransportError,
 )
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.providers import turns
+from g4f_lite.providers.circuit_breaker import CircuitBreaker
 from g4f_lite.providers.fallback import Fallback
 from g4f_lite.providers.openai.provider import OpenAICompatible
 from g4f_lite.testing import Scripted
@@ -95,18 +97,19 @@ def test_the_model_of_one_member_is_written_behind_its_url(emulator: Emulator) -
     assert (done.returncode, done.stderr, asked(emulator)["model"]) == (0, "", "mine")
 
 
-def test_a_batch_notes_at_its_end_who_answered_in_the_place_of_whom(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_batch_notes_who_answers_in_the_place_of_whom(emulator: Emulator, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
     command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "-p"]
     done = call(*command, "groq,echo", GROQ_API_KEY=KEY)
     reason = "G4F_LITE_OFFLINE=1 allows nothing but loopback, and https://api.groq.com is not; unset it to go there"
-    assert (done.returncode, done.stderr) == (
-        0,
-        f"Note: Echo gave 2 of 2 answers; Groq did not answer ({reason})\n",
-    )
+    at_first = f"Note: Groq did not answer ({reason}), and Echo answers instead; "
+    at_the_end = "Note: Echo gave 2 of 2 answers; the same command with --reject-provider Echo asks for these 2 again; "
+    at_the_end += f"Groq did not answer ({reason})"
+    first, last = done.stderr.splitlines()
+    assert (done.returncode, first[: len(at_first)], last) == (0, at_first, at_the_end)
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         assert [row["provider"] for row in csv.DictReader(file)] == ["Echo", "Echo"]
-    assert call(*command, "groq,echo", GROQ_API_KEY=KEY).stderr == "Note: Echo gave 2 of 2 answers\n"  # stored ones
+    assert call(*command, "groq,echo", GROQ_API_KEY=KEY).stderr == f"{at_the_end}\n"  # of stored ones
     assert call(*command, "echo,groq", "--fresh", GROQ_API_KEY=KEY).stderr == ""
 
 
@@ -125,6 +128,16 @@ def test_a_long_wait_for_a_rate_limit_is_noted(
     done = call("chat", "Hello", *named, *options, G4F_LITE_BASE_URL=f"{emulator.url}/v1", GROQ_API_KEY=KEY)
     note = "Note: OpenAICompatible asks to wait 30 s; waiting (Ctrl-C ends it)\n"
     assert (done.returncode, note in done.stderr) == (0, noted)
+
+
+@pytest.mark.parametrize(("options", "noted"), [([], True), (["--quiet"], False)])
+def test_a_server_that_loads_its_model_is_waited_for(options: list[str], noted: bool, emulator: Emulator) -> None:
+    emulator.dialect("llama.cpp-loading")
+    emulator.fail("error")
+    emulator.fail("error")
+    done = call("chat", "Hello", "-p", f"{emulator.url}/v1:m", *options)
+    note = "Note: OpenAICompatible is still loading its model; waiting (Ctrl-C ends it)\n"
+    assert (done.stdout, done.stderr) == ("Hello\n", note if noted else "")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +174,27 @@ def test_a_member_that_was_skipped_is_not_said_to_have_been_asked(capsys: pytest
         "did not answer (skipped a beat)",
     ]
     assert capsys.readouterr().err.splitlines() == [f"Note: Groq {each}; Echo answers" for each in told]
+
+
+@pytest.mark.parametrize(
+    ("error", "times", "reason", "seconds"),
+    [
+        (RateLimitError("busy", status=429, retry_after=20.0), 1, "too many requests, status 429", 20),
+        (QuotaExceededError("used up", retry_after=90.0), 1, "its quota is used up", 90),
+        (RateLimitError("busy", retry_after=0.2), 1, "too many requests", 1),
+        (RateLimitError("busy"), 3, "too many requests", 30),
+        (TransportError("it is down"), 3, "the connection failed", 30),
+    ],
+)
+def test_a_member_that_is_skipped_is_told_with_the_seconds_that_are_left(
+    error: G4FLiteError, times: int, reason: str, seconds: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaker = CircuitBreaker(clock=lambda: 0.0)
+    for _ in range(times):
+        breaker.failed(error)
+    note_fallback([breaker.skipped(breaker.wait(), "Groq")], "Echo")
+    told = f"Groq is skipped, because it failed before ({reason}); it will be tried again in {seconds} s"
+    assert capsys.readouterr().err == f"Note: {told}; Echo answers\n"
 
 
 def test_the_models_of_the_members_that_answer_are_listed(emulator: Emulator) -> None:

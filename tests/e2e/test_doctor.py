@@ -195,6 +195,7 @@ def test_those_that_were_chosen_and_those_on_this_machine(monkeypatch: pytest.Mo
         ("challenge", {}, "first piece", "it answers with a bot challenge"),
         ("server_error", {}, "first piece", "its server fails"),
         ("status", {"status": 503}, "first piece", "its server fails"),
+        ("status", {"status": 503, "body": '{"error": "Loading model"}'}, "first piece", "it is loading its model"),
         ("status", {"status": 502, "step": "models"}, "bootstrap", "its server fails"),
         ("status", {"status": 410}, "first piece", "it refuses the request"),
         ("empty", {}, "first piece", "its answer is empty"),

@@ -11,9 +11,10 @@ from g4f_lite.testing import Echo
 
 from .command import call
 
+OPENAI = "https://api.openai.com/v1"
 ELSEWHERE = "http://127.0.0.1:9/v1"
-OF_OPENAI = "Note: OPENAI_BASE_URL chooses no server; set G4F_LITE_BASE_URL\n"
 EMBEDDED = "Note: no provider is named, and the embedded model answers; "
+OF_OPENAI = f"{EMBEDDED}-p {ELSEWHERE} uses OPENAI_BASE_URL\n"
 OF_GROQ = f"{EMBEDDED}-p groq uses GROQ_API_KEY\n"
 OF_TWO = f"{EMBEDDED}-p openai uses OPENAI_API_KEY, -p xai uses XAI_API_KEY\n"
 OF_SERVER = (
@@ -56,6 +57,9 @@ LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL 
         ([], {"GROQ_API_KEY": "gsk-1"}, None, OF_GROQ),
         ([], {"XAI_API_KEY": "x-1", "OPENAI_API_KEY": "sk-1", "GROQ_API_KEY": ""}, None, OF_TWO),
         ([], {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": ELSEWHERE}, None, OF_OPENAI),
+        ([], {"OPENAI_BASE_URL": OPENAI}, None, f"{EMBEDDED}-p openai uses OPENAI_BASE_URL\n"),
+        ([], {"OPENAI_BASE_URL": f"{OPENAI}?key=sk-1"}, None, f"{EMBEDDED}-p openai uses OPENAI_BASE_URL\n"),
+        ([], {"OPENAI_BASE_URL": ELSEWHERE, "G4F_LITE_MODEL": "model.gguf"}, None, ""),
         ([], {"GROQ_API_KEY": "gsk-1", "G4F_LITE_PROVIDER": "local"}, None, ""),
         ([], {"GROQ_API_KEY": "gsk-1", "G4F_LITE_MODEL": "model.gguf"}, None, ""),
         (["-p", "echo"], {"GROQ_API_KEY": "gsk-1"}, None, ""),

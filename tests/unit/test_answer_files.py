@@ -17,7 +17,7 @@ from g4f_lite.batch.files import Row
 from g4f_lite.batch.result import Result
 
 ROW = Row({"id": "1"}, "one")
-MET = {"provider": "Groq", "model": "big", "finish_reason": "length"}
+MET = {"provider": "Groq", "model": "big", "served_model": "big-2", "finish_reason": "length"}
 CUT: Result[Any] = Result(0, "one", Answer("on", usage=Usage(3, 1, 4), **MET))
 FAILED: Result[Any] = Result(1, "two", error=ServiceError("it failed", provider="Groq", status=503))
 
@@ -34,20 +34,27 @@ def written(kind: str, rows: Sequence[Result[Any]] = (CUT, FAILED), **options: A
 
 
 def test_a_table_says_that_an_answer_was_cut_and_what_it_took() -> None:
+    answer = "answer,error,finish_reason,refusal,prompt_tokens,completion_tokens"
     assert written("csv").splitlines() == [
-        "id,answer,error,finish_reason,refusal,prompt_tokens,completion_tokens,provider,model,error_type,status",
-        "1,on,,length,,3,1,Groq,big,,",
-        "1,,Groq: it failed,,,,,Groq,,ServiceError,503",
+        f"id,{answer},provider,model,served_model,error_type,status",
+        "1,on,,length,,3,1,Groq,big,big-2,,",
+        "1,,Groq: it failed,,,,,Groq,,,ServiceError,503",
     ]
     head = written("csv", delimiter=";", fields=["mood", "status"]).splitlines()[0]
-    assert head.endswith(";completion_tokens;mood;status;provider;model;error_type")
+    assert head.endswith(";completion_tokens;mood;status;provider;model;served_model;error_type")
 
 
 def test_a_line_says_who_answered_and_of_which_kind_an_error_is() -> None:
     cut, failed = map(json.loads, written("jsonl").splitlines())
-    names = ("provider", "model", "error_type", "status")
-    assert [cut[name] for name in names] == ["Groq", "big", None, None]
-    assert [failed[name] for name in names] == ["Groq", None, "ServiceError", 503]
+    names = ("provider", "model", "served_model", "error_type", "status")
+    assert [cut[name] for name in names] == ["Groq", "big", "big-2", None, None]
+    assert [failed[name] for name in names] == ["Groq", None, None, "ServiceError", 503]
+
+
+def test_a_line_of_the_batch_api_has_the_model_that_answered() -> None:
+    file = io.StringIO()
+    Writer(file, "jsonl").write(Row({"custom_id": "a", "body": {}}, "one"), CUT)
+    assert json.loads(file.getvalue())["response"]["body"]["model"] == "big-2"
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -99,8 +99,8 @@ def test_an_estimate_of_a_chain_is_of_the_one_that_is_asked_first(
 
 
 def test_a_member_that_lacks_the_model_is_not_asked_first() -> None:
-    assert Fallback(["local", HOSTED]).asked_first("shop-2") is HOSTED
-    assert Fallback([HOSTED, "local"]).asked_first(None) is HOSTED
+    assert Fallback(["local", HOSTED]).first_member("shop-2").provider is HOSTED
+    assert Fallback([HOSTED, "local"]).first_member(None).provider is HOSTED
 
 
 @dataclass

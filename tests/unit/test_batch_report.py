@@ -200,6 +200,10 @@ def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch)
     text = sys.stderr.getvalue()  # type: ignore[attr-defined]
     assert text.startswith("\r3 of 10 done, 1 failed, ")
     assert text.endswith("\r")
+    progress = Progress(counts, 10)
+    progress._write("3 of 10 done")
+    progress.note("Echo answers instead")
+    assert sys.stderr.getvalue().endswith("\r3 of 10 done\r            \rNote: Echo answers instead\n")  # type: ignore[attr-defined]
     line = Progress(counts, 10, pace=lambda: 3.21, cost=lambda: 0.123).line()
     assert re.fullmatch(
         r"3 of 10 done, 1 failed, about \$0.12, 0:.+ so far, .+ a minute, paced at 3.2/s, .+ left", line

@@ -136,6 +136,7 @@ def test_a_frame_has_the_fields_and_what_the_calls_took(client: Client) -> None:
         "call_error",
         "call_provider",
         "call_model",
+        "call_served_model",
         "call_attempts",
         "call_seconds",
         "call_finish_reason",

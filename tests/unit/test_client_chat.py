@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from g4f_lite import Client, ImageResponse, RateLimitError, ResponseFormatError, StreamInterruptedError, Usage
-from g4f_lite.client.results import ChoiceDelta, ChunkChoice, CompletionChunk
+from g4f_lite.client.chunks import ChoiceDelta, ChunkChoice, CompletionChunk
 from g4f_lite.testing import Scripted
 
 from .services import PIXEL

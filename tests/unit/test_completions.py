@@ -10,16 +10,10 @@ import pickle
 import pytest
 
 from g4f_lite import Answer, Client, EmptyResponseError, Finish, Identity, Reasoning, ToolCall, ToolCallDelta, Usage
+from g4f_lite.client.chunks import ChoiceDelta, ChunkChoice, CompletionChunk
 from g4f_lite.client.image_results import Image, ImagesResponse
-from g4f_lite.client.results import (
-    ChoiceDelta,
-    ChunkChoice,
-    Completion,
-    CompletionChunk,
-    CompletionUsage,
-    Model,
-    ModelList,
-)
+from g4f_lite.client.models import Model, ModelList
+from g4f_lite.client.results import Completion, CompletionUsage
 from g4f_lite.testing import Scripted
 
 

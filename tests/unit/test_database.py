@@ -19,6 +19,8 @@ import pytest
 from g4f_lite import StoreError
 from g4f_lite.store.database import Database, Kind
 
+from .closed_folder import closed
+
 NOTES = Kind("notes", 0x6E6F7465, (("CREATE TABLE notes (text TEXT)",),))
 NOTES_2 = NOTES._replace(versions=(*NOTES.versions, ("ALTER TABLE notes ADD COLUMN author TEXT DEFAULT 'nobody'",)))
 
@@ -37,16 +39,8 @@ def test_what_is_written_is_there_for_the_next_one(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_a_folder_that_may_not_be_entered_is_an_error(tmp_path: Path) -> None:
-    tmp_path.chmod(0)
-    user = os.geteuid()
-    try:
-        if user == 0:
-            os.seteuid(65534)  # root may enter any folder
-        with pytest.raises(StoreError, match="Permission denied; check its permissions and those of its folder"):
-            Database(tmp_path / "notes.db", NOTES)
-    finally:
-        os.seteuid(user)
-        tmp_path.chmod(0o700)
+    with closed(tmp_path), pytest.raises(StoreError, match="Permission denied; check its permissions and those of its"):
+        Database(tmp_path / "notes.db", NOTES)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

@@ -340,3 +340,13 @@ def test_a_clock_that_stands_still_ends_the_wait(clock: Clock, monkeypatch: pyte
     with pytest.raises(AllProvidersFailedError):
         chain.ask("Hello")
     assert sum(waits) <= RetryPolicy().max_retry_after
+
+
+def test_a_member_that_was_waited_for_was_not_passed_over(clock: Clock) -> None:
+    class Down(Scripted):
+        """A provider with another name."""
+
+    chain = Fallback([Scripted(slow(20.0), "yes"), Down(TransportError("no network"))], clock=clock)
+    stream = chain.stream("Hello")
+    assert (stream.text(), clock.waited) == ("yes", 20.0)
+    assert stream.source.passed_over == {"Down": "no network"}

@@ -58,8 +58,8 @@ BUSY = ServiceError("busy", provider="Groq", status=503)
         ([DOWN, UNKNOWN], 404),
         ([UNKNOWN, SKIPPED, KEYLESS, UNKNOWN], 404),
         ([UNKNOWN, REFUSED], 502),
-        ([UNKNOWN, BUSY], 502),
-        ([DOWN, SKIPPED], 502),
+        ([UNKNOWN, BUSY], 503),
+        ([DOWN, SKIPPED], 503),
     ],
 )
 def test_a_model_that_no_member_that_was_reached_has_is_not_found(errors: list[G4FLiteError], status: int) -> None:

@@ -24,7 +24,8 @@ from g4f_lite import (
 )
 from g4f_lite.client.image_results import ImagesResponse
 from g4f_lite.client.logprobs import ChoiceLogprobs
-from g4f_lite.client.results import Completion, CompletionChunk, MessageToolCall
+from g4f_lite.client.chunks import CompletionChunk
+from g4f_lite.client.results import Completion, MessageToolCall
 
 
 def main(stream: bool) -> None:

@@ -17,15 +17,16 @@ from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
-from ...providers.fallback import Fallback
 from ...providers.registry import is_provider_name, is_url
 from ..answer_format import UNCHECKED, with_output
+from ..batch_fallbacks import rejecting
 from ..batch_files import BatchFiles
-from ..batch_report import Fallbacks, told_of_unused
+from ..batch_report import told_of_unused
 from ..batch_run import BatchRun
 from ..call_options import call_options
 from ..completion import FILE, complete_model
 from ..failure import Misuse, checking_arguments
+from ..files import is_there
 from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
@@ -185,14 +186,10 @@ def command(
     except MissingDependencyError:
         note(UNCHECKED)
         options.update(call_options, proxy=provider_options.proxy)
-    is_new = files.store is None or not files.store.exists()
-
-    fallbacks = Fallbacks()
+    is_new = files.store is None or not is_there(files.store)
 
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
         provider = provider_options.choose(engine, **settings)
-        if isinstance(provider, Fallback):
-            provider.on_fallback = fallbacks.add
         set_price(provider, price)
         client = Client(provider)
         with checking_arguments():
@@ -230,7 +227,7 @@ def command(
             note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files)
-        BatchRun(client, results, rows, files, price, options["fresh"], fallbacks).run()
+        BatchRun(client, results, rows, files, price, options["fresh"]).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
@@ -265,12 +262,15 @@ def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int) -
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
-    click.echo(in_options(estimate.in_words(failed, files.skipped)))
+    told = estimate.in_words(failed, files.skipped)
+    if others := estimate.by_others:
+        told += f"; with {' '.join(map(rejecting, others))}, what {' and '.join(others)} gave is asked again"
+    click.echo(in_options(told))
 
 
 def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
-    has_failed = files.failed is not None and files.failed != files.source and files.failed.exists()
+    has_failed = files.failed is not None and files.failed != files.source and is_there(files.failed)
     failed = files.failed if has_failed else None
     if files.store is not None and (unused := told_of_unused(estimate, files.store, failed)):
         note(unused)

@@ -9,6 +9,7 @@ import click
 from ...store.cache import Cache
 from ..completion import FILE
 from ..failure import Failure
+from ..files import is_there
 
 
 @click.group()
@@ -48,6 +49,6 @@ def _exists(cache: Cache, path: Path | None) -> bool:
 
     :raises click.ClickException: if the user named one that does not exist
     """
-    if path is not None and not path.exists():
+    if path is not None and not is_there(path):
         raise Failure(f"there is no cache at {cache.path}")
-    return cache.path.exists()
+    return is_there(cache.path)

@@ -17,6 +17,7 @@ from ..call_trace import CallTrace
 from ..completion import FILE
 from ..emulation import Backend, add_faults, backend_option, fail_option, make_backend
 from ..failure import Misuse, checking_arguments
+from ..files import is_folder
 from ..output import write
 
 SKY = "Why is the sky blue? Answer in one sentence."
@@ -43,7 +44,7 @@ def command(backend: str, faults: tuple[str, ...], save: Path | None) -> None:
     The services are emulated by a server on this machine, with the embedded model behind it. The requests are shown as
     that server received them, and then the answers.
     """
-    if save is not None and not save.is_dir():
+    if save is not None and not is_folder(save):
         raise Misuse(f"{save} is not a directory")
     began = time.monotonic()
     provider = make_backend(backend)

@@ -15,6 +15,7 @@ from ...errors import G4FLiteError
 from ...providers.fallback import Fallback
 from ..completion import FILE
 from ..failure import Failure, Misuse
+from ..files import is_folder, is_there
 from ..notes import quiet_option
 from ..options import ProviderOptions, provider_options
 from ..output import require_output, write, write_bytes
@@ -76,12 +77,12 @@ def check_target(target: Path, *, force: bool) -> None:
     if target == STANDARD_OUTPUT:
         require_output()
         return
-    folder = target if target.is_dir() else target.parent
-    if not folder.is_dir():
+    folder = target if is_folder(target) else target.parent
+    if not is_folder(folder):
         raise Misuse(f"{folder} is not a directory")
     if not os.access(folder, os.W_OK):
         raise Misuse(f"cannot write to the directory {folder}: Permission denied")
-    if folder is not target and target.exists() and not force:
+    if folder is not target and is_there(target) and not force:
         raise Misuse(f"{target} already exists; name another file, or pass --force")
 
 

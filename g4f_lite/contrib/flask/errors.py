@@ -7,16 +7,9 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, current_app, jsonify
 
-from ...errors import (
-    AllProvidersFailedError,
-    ContextLengthExceededError,
-    ConversationNotFoundError,
-    DeadlineExceededError,
-    RateLimitError,
-    StreamInterruptedError,
-)
-from ...http.retry import may_pass
+from ...errors import ConversationNotFoundError, RateLimitError
 from .. import replies
+from ..failure_status import MAY_PASS, status_of
 from .failed_calls import asked_now, log
 
 SENTENCES_KEY = "G4F_LITE_SENTENCES"
@@ -74,29 +67,18 @@ def check_sentences(config: Mapping[str, Any]) -> None:
 
 def _status(error: BaseException) -> tuple[int, float | None]:
     """Return the status for an error, and when to try again."""
-    if isinstance(error, AllProvidersFailedError) and error.errors:
-        return _of_chain([_status(each) for each in error.errors])
-    if isinstance(error, ContextLengthExceededError):
-        return 413, None
     if isinstance(error, ConversationNotFoundError):
         return 404, None
-    if not may_pass(error) or isinstance(error, StreamInterruptedError):
-        return 502, None
-    if isinstance(error, DeadlineExceededError) and error.limit != "connect":
-        return 504, None
-    usual = LIMIT_SECONDS if isinstance(error, RateLimitError) else OUTAGE_SECONDS
-    wait = getattr(error, "retry_after", None)
-    return 503, usual if wait is None else wait
+    status, errors = status_of(error)
+    return status, min(map(_wait, errors)) if status == MAY_PASS else None
 
 
-def _of_chain(parts: list[tuple[int, float | None]]) -> tuple[int, float | None]:
-    """Return the status that helps a visitor most: what a shorter question mends, then what time does.
-
-    It is the same whether a member was asked or skipped, as each worker of a server skips members of its own.
-    """
-    statuses = {status for status, _ in parts}
-    status = next((each for each in (413, 503, 504) if each in statuses), 502)
-    return status, min((wait for _, wait in parts if wait is not None), default=None) if status == 503 else None
+def _wait(error: BaseException) -> float:
+    """Return the seconds after which a call may work that has failed with this error."""
+    wait: float | None = getattr(error, "retry_after", None)
+    if wait is not None:
+        return wait
+    return LIMIT_SECONDS if isinstance(error, RateLimitError) else OUTAGE_SECONDS
 
 
 def error_response(error: BaseException) -> Response:

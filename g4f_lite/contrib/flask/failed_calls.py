@@ -25,6 +25,7 @@ from ...errors import (
     MissingDependencyError,
     ModelNotSupportedError,
     ProviderNotConfiguredError,
+    without_double_marks,
 )
 from ...http.retry import may_pass
 from ...providers.fallback import Fallback
@@ -46,7 +47,7 @@ def log(app: Flask, error: BaseException, asked: str, *, begun: bool = False) ->
     sent_to: Iterable[G4FLiteError] = _asked(error) if isinstance(error, G4FLiteError) else ()
     passes = mistake is None and any(map(_passes, errors)) and all(map(_passes, sent_to))
     settings = dict.fromkeys(setting_of(each, app) for each in errors)
-    told = "; ".join(filter(None, (_one_line(error), *settings)))
+    told = _joined([_one_line(error), *filter(None, settings)])
     app.logger.log(logging.WARNING if passes else logging.ERROR, "g4f_lite: %s: %s", what, told, exc_info=mistake)
 
 
@@ -101,7 +102,7 @@ def _log_fallback(name: str, errors: list[G4FLiteError], answering: str) -> None
     if asked := [error for error in errors if any(True for _ in _asked(error))]:
         logger = current_app.logger if has_app_context() else logging.getLogger(name)
         level = logging.WARNING if all(_passes(each) for error in asked for each in _asked(error)) else logging.ERROR
-        logger.log(level, "g4f_lite: %s answers, after no answer from %s", answering, "; ".join(map(_one_line, asked)))
+        logger.log(level, "g4f_lite: %s answers, after no answer from %s", answering, _joined(map(_one_line, asked)))
 
 
 def _asked(error: G4FLiteError) -> Iterator[G4FLiteError]:
@@ -121,4 +122,8 @@ def _one_line(error: BaseException) -> str:
     for each in _all_of(error):  # what this library calls the steps of an answer tells nothing here
         if isinstance(each, G4FLiteError) and each.step in ("prompt", "stream"):
             text = text.replace(f"{each.provider}, {each.step}: ", f"{each.provider}: ", 1)
-    return "; ".join(map(str.strip, text.splitlines()))
+    return _joined(map(str.strip, text.splitlines()))
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return without_double_marks("; ".join(texts))

@@ -13,6 +13,7 @@ from ...client.client import Client
 from ...conversation import Conversation
 from ...errors import G4FLiteError
 from ...http.checks import shorten
+from ...http.retry import reason_to_wait
 from ...messages import Messages, text_of
 from ...providers.base import BaseProvider
 from ...providers.openai.listing import near_names
@@ -20,7 +21,6 @@ from ...providers.registry import is_provider_name, suggested_names
 from .models import ModelLists
 
 MOST = 5  # models that are named where none is similar
-NOTED_SECONDS = 2.0  # a wait of fewer is not noted
 
 
 class Answerer(NamedTuple):
@@ -193,8 +193,8 @@ def noted_waits(provider: BaseProvider) -> Iterator[None]:
 
 
 def _note(error: G4FLiteError, attempt: int, wait: float) -> None:
-    if getattr(error, "retry_after", None) and wait >= NOTED_SECONDS:
-        sys.stderr.write(f"Note: {error.provider} asks to wait {wait:.0f} s; waiting (an interrupt ends it)\n")
+    if reason := reason_to_wait(error.provider or "the service", error, wait):
+        sys.stderr.write(f"Note: {reason}; waiting (an interrupt ends it)\n")
         sys.stderr.flush()
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...client.embeddings import Embeddings
 from ...client.images import Images
+from ...client.models import Model, ModelList
 from ...client.result import Result
-from ...client.results import Model, ModelList
 from ...client.routing import Router
 from ...errors import G4FLiteError
 from ...providers.openai.models import model_for_chats

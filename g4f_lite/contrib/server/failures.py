@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import (
@@ -20,6 +20,7 @@ from ...errors import (
     TransportError,
 )
 from ...timeout import REFUSING_STATUSES
+from ..failure_status import MAY_PASS, members_of, status_of
 from ..replies import retry_after
 
 INVALID = "invalid_request_error"
@@ -88,24 +89,21 @@ def api_error(error: Exception) -> ApiError:
 
 
 def _of_all(error: AllProvidersFailedError) -> ApiError:
-    """Convert the error of a chain: that of its members where all agree, else a 502.
+    """Convert the error of a chain: that of the members that decide its status, where they agree.
 
-    That a member has no such model counts for those that could not be asked, and that the prompt is too long for one
-    counts for all: a shorter one gets an answer.
+    A model that no member has is not found, whatever those say that could not be asked.
     """
-    converted = [api_error(each) for each in error.errors]
-    for made in converted:
-        if made.code == "context_length_exceeded":
-            return ApiError(made.status, str(error), made.type, made.code)
-    asked = [made for made, each in zip(converted, error.errors, strict=True) if not _was_not_asked(each)]
-    if asked and all(each.code == "model_not_found" for each in asked):
-        converted = asked
-    first = converted[0]
-    if any((each.status, each.code) != (first.status, first.code) for each in converted):
-        return ApiError(502, str(error), UPSTREAM, headers=[NEVER_RETRY])
-    waits = [each.retry_after for each in error.errors if isinstance(each, RateLimitError) and each.retry_after]
-    headers = _retry_after(min(waits)) if waits else first.headers
-    return ApiError(first.status, str(error), first.type, first.code, first.param, headers)
+    asked = [each for each in members_of(error) if not _was_not_asked(each)]
+    if asked and all(isinstance(each, ModelNotSupportedError) for each in asked):
+        return replace(api_error(asked[0]), message=str(error))
+    status, deciding = status_of(error)
+    converted = [api_error(each) for each in deciding]
+    made = converted[0]
+    may_pass, agree = status == MAY_PASS, len({(each.status, each.code) for each in converted}) == 1
+    if not agree or (may_pass and made.status != 429):
+        made = ApiError(status, "", UPSTREAM, headers=[NEVER_RETRY])
+    waits = [wait for each in deciding if may_pass and (wait := getattr(each, "retry_after", None)) is not None]
+    return replace(made, message=str(error), headers=_retry_after(min(waits)) if waits else made.headers)
 
 
 def _was_not_asked(error: G4FLiteError) -> bool:

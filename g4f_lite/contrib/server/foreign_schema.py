@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...providers.schema_references import target_of
+from ...providers.schema_references import References, objects_of
 
 _MOST_REFERENCES = 10_000  # that are followed, if each one is followed wherever it stands
-_ELSEWHERE = ("$dynamicRef", "$recursiveRef")
+_PATTERNS = frozenset({"pattern", "patternProperties"})
+_ELSEWHERE = frozenset({"$dynamicRef", "$recursiveRef"})
 
 
 def costly_part(schema: Any) -> str | None:
@@ -15,47 +16,31 @@ def costly_part(schema: Any) -> str | None:
 
     A regular expression may try for ever, and references may double at each level of a short schema.
     """
-    if _has_pattern(schema):
+    if not all(map(_PATTERNS.isdisjoint, objects_of(schema))):
         return "a pattern"
     try:
-        are_many = _References(schema).count() > _MOST_REFERENCES
+        are_many = _references_in(schema) > _MOST_REFERENCES
     except RecursionError:  # each leads to the next, hundreds of times
         are_many = True
     return "references that lead to so many others" if are_many else None
 
 
-def _has_pattern(part: Any) -> bool:
-    if isinstance(part, dict):
-        return bool({"pattern", "patternProperties"} & part.keys()) or any(map(_has_pattern, part.values()))
-    return isinstance(part, list) and any(map(_has_pattern, part))
+def _references_in(schema: Any) -> int:
+    """Count the references that are followed; a circle of them is followed once, as each round needs more text.
 
+    How often it is followed then is for the check to bound.
+    """
 
-class _References:
-    """The references of a schema."""
-
-    def __init__(self, schema: Any) -> None:
-        self._schema = schema
-        self._counts: dict[str, int] = {}
-
-    def count(self) -> int:
-        """Count the references that are followed; a circle of them is followed once, as each round needs more text.
-
-        How often it is followed then is for the check to bound.
-        """
-        return self._within(self._schema)
-
-    def _within(self, part: Any) -> int:
+    def within(part: Any) -> int:
         if isinstance(part, list):
-            return sum(map(self._within, part))
+            return sum(map(within, part))
         if not isinstance(part, dict):
             return 0
-        if any(name in part for name in _ELSEWHERE):
+        if not _ELSEWHERE.isdisjoint(part):
             return _MOST_REFERENCES + 1
-        reference = part.get("$ref")
-        return sum(map(self._within, part.values())) + (self._behind(reference) if isinstance(reference, str) else 0)
+        count = sum(map(within, part.values()))
+        behind = references.behind(part)
+        return count if behind is None else count + 1 + behind
 
-    def _behind(self, reference: str) -> int:
-        if reference not in self._counts:
-            self._counts[reference] = 1  # in a circle
-            self._counts[reference] = 1 + self._within(target_of(reference, self._schema))
-        return self._counts[reference]
+    references = References(schema, within)
+    return within(schema)

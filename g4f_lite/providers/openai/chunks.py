@@ -35,6 +35,7 @@ from .usage import read_usage
 # Fields of a delta or a message that are read here; what else is in one is the service's own.
 _READ = frozenset({"role", "content", "refusal", "tool_calls", "function_call", "images", "error", "errors"})
 _KNOWN = _READ | frozenset(REASONING)
+_PLAIN = frozenset({"role", "content"})  # all that nearly every delta has
 # The same of a choice, and of a chunk; ``obfuscation`` is random filling, which hides the lengths of the chunks.
 _KNOWN_OF_CHOICE = frozenset({"index", "delta", "message", "text", "finish_reason", "usage", "error", "errors"})
 _KNOWN_OF_CHUNK = frozenset(
@@ -232,7 +233,7 @@ class ChunkReader:
         if place is None:
             if text := text_in(choice, "text"):  # of the API for completions that are not chats
                 yield text
-            elif any(is_said(choice.get(name)) for name in ("text", "content", *self._places)):
+            elif any(map(is_said, map(choice.get, ("text", "content", *self._places)))):
                 raise unreadable("a choice without a delta", choice)
             return
         delta = choice[place]
@@ -244,21 +245,22 @@ class ChunkReader:
         if place == "message" and not self._whole:
             delta = self._not_yet_said(delta, index, choice.get("finish_reason"))
         content = delta.get("content")
-        has_more = len(delta) > 1 or not content
-        if has_more:
+        more = {name: value for name, value in delta.items() if name not in _PLAIN and _is_given(value)}
+        if more:
             if not content and delta.get("text"):
                 raise unreadable(f"a {place} without content", delta)
-            if more := {name: value for name, value in delta.items() if name not in _KNOWN and _is_given(value)}:
-                check_sent_back(more)
-                yield Attached(more)
+            if own := {name: value for name, value in more.items() if name not in _KNOWN}:
+                check_sent_back(own)
+                yield Attached(own)
             yield from self._noted(read_reasoning(delta), place)
-        for part in [content] if content and isinstance(content, str) else read_parts(content):
+        has_parts = _is_given(content) and not isinstance(content, str)
+        for part in read_parts(content) if has_parts else [content] if content else ():
             if isinstance(part, str) and not self._whole:
                 self._note_text(index, part)
                 if place == "delta":
                     self._streamed.add(str)
             yield part
-        if has_more:
+        if more:
             again = place == "message" and ToolCallDelta in self._streamed
             yield from self._noted(self._besides_content(delta, index, again), place)
 
@@ -385,7 +387,7 @@ def _begins(delta: Delta) -> bool:
 
 def _may_be_piece(chunk: dict[str, Any]) -> bool:
     """Return whether a chunk without choices may hold a piece of the answer, as chunks of other APIs do."""
-    return any(is_said(chunk.get(name)) for name in ("delta", "content", "text"))
+    return any(map(is_said, map(chunk.get, ("delta", "content", "text"))))
 
 
 def _says_more_than_role(delta: Any) -> bool:

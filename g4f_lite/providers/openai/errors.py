@@ -25,12 +25,14 @@ from .reasons import attempt_of, reason_of
 _LABELS = ("code", "type", "status", "error_code", "error")
 _WORDS = ("message", "msg", "detail", "error_msg", "error_message", "error_description", "status_msg")
 _MODEL_CHARACTERS = 1000  # that are shown of the refusal of a model, which may name others, as a chain of several does
+LOADING_SECONDS = 2.0  # between two looks at whether a server has loaded its model
 _SUCCESS = (None, False, "", 0, "0", 200, "200", "ok", "OK", "success", "Success", "SUCCESS")
 _FAILED_STATES = ("error", "failed", "fail", "failure")
 # Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
 # "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …
 # Patterns are compiled by re at their first use: a failure needs them, an import does not.
 _FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable"
+_LOADING = r"(?i)\bloading (?:the )?model\b|\bmodel\b.{0,200}\bis (?:currently |still )?loading\b"
 _WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
 
 
@@ -174,9 +176,19 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         kind = AuthenticationError
     elif code == 402:
         kind = QuotaExceededError
+    elif status == 503 and re.search(_LOADING, said):
+        return _still_loading(text)
     elif is_passing:
         return ResponseStatusError(text, status=status)
     return kind(text, status=code, may_retry=False)
+
+
+def _still_loading(text: str) -> ResponseStatusError:
+    """Make the error of a server that loads its model, such as llama.cpp's, which may take minutes."""
+    text += "; wait until the server has loaded it, as a prompt with a longer timeout= does by itself"
+    error = ResponseStatusError(text, status=503, retry_after=LOADING_SECONDS)
+    error.loading = True
+    return error
 
 
 def _status_in(error: Any) -> int | None:

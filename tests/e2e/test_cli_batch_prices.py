@@ -1,0 +1,73 @@
+"""``g4f-lite batch``: what it costs, in an estimate and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4f_lite import Local
+from g4f_lite.answers.deltas import Finish, Usage
+from g4f_lite.emulator import Emulator
+
+from .command import call
+
+
+def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path) -> None:
+    pytest.importorskip("genai_prices")
+    (tmp_path / "in.txt").write_text("x" * 399_999, encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-p", "openai:gpt-4o-mini", "--estimate"]
+    environment = {"OPENAI_API_KEY": "", "G4F_LITE_OFFLINE": ""}
+    done = call(*command, **environment)
+    assert done.stdout == (
+        "1 prompt to send, 0 answers stored; about 100,000 tokens of prompts; "
+        "gpt-4o-mini: about $0.015 for the prompts only: --max-tokens limits the answers\n"
+    )
+    assert call(*command, "--max-tokens", "100000", **environment).stdout.endswith("; gpt-4o-mini: about $0.075\n")
+    command[command.index("openai:gpt-4o-mini")] = "openai"
+    assert "; gpt-4o-mini: about $0.015 for" in call(*command, **environment).stdout
+    command[command.index("openai")] = "openai:gpt-4o-mni"
+    assert call(*command, **environment).stdout.endswith("; gpt-4o-mni: no price known; give --price P,A\n")
+
+
+def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one two\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.csv"), "--price", "1000,500000", *here]
+    assert call(*command, "--estimate", "--max-tokens", "4").stdout.endswith("; echo: about $2.00\n")
+    told = "2 tokens of prompts and 2 of answers, about $1.00"
+    assert f"; {told}; kept in " in call(*command).stdout
+    without_output = [*command[:2], *command[4:]]
+    assert call(*without_output).stderr == f"Note: 1 answered, 0 failed; {told}\n"
+    without_output[without_output.index("1000,500000")] = "other=1,2"
+    assert call(*without_output).stderr == "Note: 1 answered, 0 failed; 2 tokens of prompts and 2 of answers\n"
+
+
+class Free:
+    """An answer of a model that costs nothing."""
+
+    priced_at = ""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(("Hi", Usage(700, 7, 707), Finish("stop")))
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_embedded_model_is_free_at_any_price(
+    emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "--max-tokens", "4", "--price", "1000000,0", "--workers", "1"]
+    chain = ["-p", f"{here[1]}:echo", "-p", "local"]
+    assert call(*command, "-p", "local", "--estimate").stdout.endswith(": costs nothing\n")
+    assert call(*command, *chain, "--estimate").stdout.endswith(" of OpenAICompatible, asked first: about $4.00\n")
+    monkeypatch.setattr(Local, "check", lambda provider, prompt: None)
+    monkeypatch.setattr(Local, "check_ready", lambda provider: None)
+    monkeypatch.setattr(Local, "begin", lambda provider, prompt: Free())
+    assert call(*command, "-p", "local").stderr.endswith("; 2,100 tokens of prompts and 21 of answers, $0\n")
+    emulator.fail("status", nth=2, status=400)
+    done = call(*command, *chain)
+    assert "; 702 tokens of prompts and 9 of answers, about $2.00\n" in done.stderr
