@@ -252,13 +252,22 @@ class EmptyResponseError(ProviderError):
     :param finish_reason: why the service ended it, such as ``"length"`` or ``"content_filter"``
     :param usage: token counts, as the service reports them
     :param reasoning: the model's reasoning
+    :param ended: whether the service ended it as its protocol says, so that the service works
     """
 
     def __init__(
-        self, message: str, *, finish_reason: str | None = None, usage: Any = None, reasoning: str = "", **context: Any
+        self,
+        message: str,
+        *,
+        finish_reason: str | None = None,
+        usage: Any = None,
+        reasoning: str = "",
+        ended: bool = False,
+        **context: Any,
     ) -> None:
         super().__init__(message, **context)
         self.finish_reason, self.usage, self.reasoning = finish_reason, usage, reasoning
+        self.ended = ended or finish_reason is not None
 
 
 class StreamInterruptedError(ProviderError, requests.exceptions.ChunkedEncodingError):
