@@ -209,9 +209,9 @@ def no_content(
         text += ": give a larger max_tokens, which a model that thinks first may use up"
     elif finish_reason == "content_filter":
         text += ": the service's filter held the answer back"
-    return EmptyResponseError(
-        text, finish_reason=finish_reason, usage=usage, reasoning=reasoning, ended=end is not None, **context
-    )
+    error = EmptyResponseError(text, finish_reason=finish_reason, usage=usage, reasoning=reasoning, **context)
+    error.ended = end is not None
+    return error
 
 
 def no_end() -> StreamInterruptedError:

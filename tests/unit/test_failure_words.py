@@ -39,7 +39,7 @@ from g4f_lite import (
     StreamInterruptedError,
     TransportError,
 )
-from g4f_lite.answers.deltas import Delta
+from g4f_lite.answers.deltas import Delta, Finish, no_content
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, OPEN_SECONDS, CircuitBreaker
 from g4f_lite.providers.failure_words import words_of
 from g4f_lite.testing import Scripted
@@ -100,7 +100,7 @@ NOT_COUNTED = [
     EmptyResponseError(PRIVATE, finish_reason="length"),
     EmptyResponseError(PRIVATE, finish_reason="content_filter"),
     EmptyResponseError(PRIVATE, finish_reason="stop"),
-    EmptyResponseError(PRIVATE, ended=True),
+    no_content(Finish()),
     HookError(PRIVATE),
     ModelNotSupportedError(PRIVATE),
     ProviderNotConfiguredError(PRIVATE),
