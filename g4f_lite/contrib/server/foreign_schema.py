@@ -17,7 +17,7 @@ _ELSEWHERE = frozenset({"$dynamicRef", "$recursiveRef"})
 def costly_part(schema: Any) -> str | None:
     """Return what could take for ever or all memory to check, or None: the schema or the text may be made for it.
 
-    A regular expression may try for ever, and references may double at each level of a short schema. For
+    A regular expression may try for ever, and references may double at each level of a short schema. To find
     the unevaluated parts of a value, jsonschema lists the evaluated ones anew behind each reference.
     """
     for part, keywords in _COSTLY.items():
