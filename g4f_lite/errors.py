@@ -56,6 +56,7 @@ _HARMLESS |= {ord("\n"): "\n", ord("\t"): "\t", ord("\r"): ""}
 _DOUBLE_MARKS = r"(?<!\.)[.。](?=; )|(?<=[?!]);(?= )"
 PARTIAL_HINT = "; what had arrived is in .partial of this error"
 _NOT_OWN = (os.path.dirname(__file__), os.path.dirname(os.__file__), "<")  # files that are not the caller's
+_UNPICKLED = {"request", "response", "results"}
 _MAGIC = "get_ipython().run_"  # the beginning of what IPython makes of a magic: all of its cell, in one line
 
 
@@ -127,9 +128,6 @@ class G4FLiteError(Exception):
 
     def _state(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _UNPICKLED}
-
-
-_UNPICKLED = {"request", "response", "results"}
 
 
 def _restore(kind: type[G4FLiteError], state: dict[str, Any]) -> G4FLiteError:
@@ -252,6 +250,7 @@ class EmptyResponseError(ProviderError):
     :param finish_reason: why the service ended it, such as ``"length"`` or ``"content_filter"``
     :param usage: token counts, as the service reports them
     :param reasoning: the model's reasoning
+    :ivar ended: whether the service ended it as its protocol says, so that the service works
     """
 
     def __init__(
@@ -259,6 +258,7 @@ class EmptyResponseError(ProviderError):
     ) -> None:
         super().__init__(message, **context)
         self.finish_reason, self.usage, self.reasoning = finish_reason, usage, reasoning
+        self.ended = finish_reason is not None
 
 
 class StreamInterruptedError(ProviderError, requests.exceptions.ChunkedEncodingError):

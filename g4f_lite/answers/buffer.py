@@ -152,9 +152,14 @@ class Buffer:
         :raises EmptyResponseError: if it has no content, or was cut before its reasoning ended
         """
         if not self.has_content or (self.finish_reason == "length" and not self.has_answer):
-            raise no_content(self.finish_reason, self.usage, self.reasoning)
+            raise no_content(self.end, self.usage, self.reasoning)
         if not self.finished:
             raise no_end()
+
+    @property
+    def end(self) -> Finish | None:
+        """The end of the protocol; None if it has not arrived."""
+        return Finish(self.finish_reason) if self.finished else None
 
     @property
     def kept(self) -> Iterator[Delta]:
@@ -174,7 +179,7 @@ class Buffer:
             *([Attached(self.choice_fields, "choice")] if self.choice_fields else []),
             *others,
             *([self.usage] if self.usage else []),
-            *([Finish(self.finish_reason)] if self.finished else []),
+            *([] if self.end is None else [self.end]),
         ]
 
     @property
@@ -248,7 +253,7 @@ def up_to_content(deltas: Generator[Delta, None, None], before: Buffer) -> list[
         if before.too_long:
             deltas.close()
             raise ResponseFormatError("what came before the answer is larger than what is kept of one", step="stream")
-    raise no_content(before.finish_reason, before.usage, step="stream")
+    raise no_content(before.end, before.usage, step="stream")
 
 
 def _size(delta: Delta) -> int:

@@ -193,9 +193,13 @@ def shown(value: object) -> str:
 
 
 def no_content(
-    finish_reason: str | None = None, usage: Usage | None = None, reasoning: str = "", **context: Any
+    end: Finish | None, usage: Usage | None = None, reasoning: str = "", **context: Any
 ) -> EmptyResponseError:
-    """Make the error for an answer without content, which says why the service ended it."""
+    """Make the error for an answer without content, which says why the service ended it.
+
+    :param end: its end; None if it has none
+    """
+    finish_reason = None if end is None else end.reason
     text = "the answer has no text, only reasoning" if reasoning else NO_CONTENT
     if finish_reason is not None:
         text += f"; it ended with finish_reason {finish_reason!r}"
@@ -205,7 +209,9 @@ def no_content(
         text += ": give a larger max_tokens, which a model that thinks first may use up"
     elif finish_reason == "content_filter":
         text += ": the service's filter held the answer back"
-    return EmptyResponseError(text, finish_reason=finish_reason, usage=usage, reasoning=reasoning, **context)
+    error = EmptyResponseError(text, finish_reason=finish_reason, usage=usage, reasoning=reasoning, **context)
+    error.ended = end is not None
+    return error
 
 
 def no_end() -> StreamInterruptedError:

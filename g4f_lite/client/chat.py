@@ -8,6 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from ..answers.buffer import MAX_CHOICES
 from ..answers.deltas import Identity
 from ..answers.short_traceback import with_short_errors
 from ..arguments import check_whole_number
@@ -173,7 +174,7 @@ class Completions:
         wants_usage = bool(stream and stream_options and stream_options.get("include_usage"))
         created = now()
         n = options.pop("n", None)
-        count = 1 if n is None else check_whole_number(n, "n")
+        count = 1 if n is None else check_whole_number(n, "n", most=MAX_CHOICES)
         prompt = Prompt.of(
             model or None,
             messages,

@@ -98,8 +98,8 @@ def complete(error: G4FLiteError, body: Body) -> None:
     wait = named_wait(headers)
     if wait is None and error.retry_after is None and isinstance(error, RateLimitError):
         wait = reset_wait(headers)  # which many services send with every answer
-    if wait is not None:
-        error.retry_after = wait
+    if wait is not None:  # a server that loads its model may name none at all, and would be asked without a pause
+        error.retry_after = max(wait, error.retry_after or 0.0) if getattr(error, "loading", False) else wait
     error.may_retry = error.may_retry and headers.get("x-should-retry", "").strip().lower() != "false"
 
 

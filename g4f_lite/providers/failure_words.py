@@ -1,5 +1,8 @@
 """What the failure of a chain's member tells the callers after it: whether it is the member's own, and in which words.
 
+What any other prompt would have met as well is the member's own.  What is said of one prompt only is not: a service
+that says so works, and three such prompts of one caller would take it from all others.
+
 The words are read by other callers than the one whose call failed, so they are this library's own, with the numbers
 that it knows: nothing that a service sent or a caller wrote is in them.
 """
@@ -7,6 +10,7 @@ that it knows: nothing that a service sent or a caller wrote is in them.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from ..errors import (
     AllProvidersFailedError,
@@ -31,7 +35,7 @@ from ..errors import (
     TransportError,
 )
 from ..http.signals import links_of
-from ..timeout import REFUSING_STATUSES
+from ..timeout import PASSING_STATUSES
 
 # Of each kind of error, the words; None where it is no failure of the member, so that another call may well succeed.
 _WORDS: dict[type[G4FLiteError], str | None] = {
@@ -67,10 +71,10 @@ def words_of(error: G4FLiteError) -> str | None:
     """
     kind = next(kind for kind in type(error).__mro__ if kind in _WORDS)
     status = getattr(error, "status", None)
-    if error.skipped or (kind in (ProviderError, ResponseStatusError) and status in REFUSING_STATUSES):
+    if error.skipped or _is_of_this_prompt(kind, status):
         return None
-    if isinstance(error, EmptyResponseError) and error.finish_reason is not None:
-        return None  # the service ended it so, as by the caller's own max_tokens
+    if isinstance(error, EmptyResponseError) and error.ended:
+        return None  # as by the caller's own max_tokens, or a filter, behind which Gemini has no choices
     if isinstance(error, AllProvidersFailedError) and not any(map(words_of, error.errors)):
         return None
     words = _WORDS[kind]
@@ -81,3 +85,15 @@ def words_of(error: G4FLiteError) -> str | None:
     if isinstance(error, DeadlineExceededError) and error.seconds is not None:
         return f"{_LIMITS.get(error.limit, 'no answer')} for {error.seconds:g} s"
     return f"{words}, status {status}" if words and isinstance(status, int) and status >= 400 else words
+
+
+def _is_of_this_prompt(kind: type[G4FLiteError], status: Any) -> bool:
+    """Return whether an error's status refuses one prompt, as a filter or a firewall does that dislikes its words.
+
+    Those that pass by waiting are of all prompts, and so is 500: a service that is down answers each with it.
+    """
+    if kind is AuthenticationError:
+        return bool(status == 403)
+    if kind not in (ProviderError, ResponseStatusError) or not isinstance(status, int):
+        return False
+    return status == 501 or (400 <= status < 500 and status not in PASSING_STATUSES)

@@ -76,7 +76,7 @@ def first_of(deltas: Iterator[Delta], provider: Hooks, body: Body) -> Delta:
     first = next(deltas, None)
     if first is not None and not isinstance(first, Finish):
         return first
-    error, sent = no_content(None if first is None else first.reason), body.response.request
+    error, sent = no_content(first), body.response.request
     if not _is_ours(provider.deltas) and sent is not None:
         quoted = shorten(_start_of(body))
         begins = f"which begins with {quoted!r}" if quoted else "which is empty"

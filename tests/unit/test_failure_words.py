@@ -39,7 +39,7 @@ from g4f_lite import (
     StreamInterruptedError,
     TransportError,
 )
-from g4f_lite.answers.deltas import Delta
+from g4f_lite.answers.deltas import Delta, Finish, no_content
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, OPEN_SECONDS, CircuitBreaker
 from g4f_lite.providers.failure_words import words_of
 from g4f_lite.testing import Scripted
@@ -66,11 +66,13 @@ def connection(cause: str, wrapped: OSError | None = None) -> TransportError:
 COUNTED = [
     (ProviderError(PRIVATE), "an error"),
     (ResponseStatusError(PRIVATE, status=500), "an error, status 500"),
-    (ResponseStatusError(PRIVATE, status=404), "an error, status 404"),
+    (ResponseStatusError(PRIVATE, status=307), "an error"),
+    (ResponseStatusError(PRIVATE, status=409), "an error, status 409"),
     (RateLimitError(PRIVATE, status=429), "too many requests, status 429"),
     (Busy(PRIVATE, status=400), "too many requests, status 400"),
     (QuotaExceededError(PRIVATE, status=402), "its quota is used up, status 402"),
     (AuthenticationError(PRIVATE, status=400), "it did not accept the key, status 400"),
+    (AuthenticationError(PRIVATE, status=401), "it did not accept the key, status 401"),
     (ChallengeError(PRIVATE, status=403), "it asked for a human being, status 403"),
     (ResponseFormatError(PRIVATE, status=200), "what it sent could not be read"),
     (EmptyResponseError(PRIVATE), "its answer was empty"),
@@ -88,7 +90,9 @@ COUNTED = [
     (of_chain(ServiceError(PRIVATE), TransportError(PRIVATE)), "no provider answered"),
 ]
 NOT_COUNTED = [
-    *(kind(PRIVATE, status=status) for kind in (ProviderError, ResponseStatusError) for status in (400, 413, 415, 422)),
+    *(ResponseStatusError(PRIVATE, status=status) for status in (400, 404, 405, 413, 415, 422, 431, 451, 501)),
+    ProviderError(PRIVATE, status=400),
+    AuthenticationError(PRIVATE, status=403),
     ServiceError(PRIVATE),
     ContextLengthExceededError(PRIVATE, status=400),
     OutputError(PRIVATE),
@@ -96,6 +100,7 @@ NOT_COUNTED = [
     EmptyResponseError(PRIVATE, finish_reason="length"),
     EmptyResponseError(PRIVATE, finish_reason="content_filter"),
     EmptyResponseError(PRIVATE, finish_reason="stop"),
+    no_content(Finish()),
     HookError(PRIVATE),
     ModelNotSupportedError(PRIVATE),
     ProviderNotConfiguredError(PRIVATE),
@@ -154,6 +159,7 @@ def asked(chain: Fallback, **options: Any) -> str:
         ({"status": 500, "body": f"cannot answer: {PRIVATE}"}, "an error, status 500"),
         ({"status": 500, "json": {"error": {"message": f"at prompt {PRIVATE}"}}}, "an error, status 500"),
         ({"json": {"choices": [{"message": {"content": {"value": PRIVATE}}}]}}, "what it sent could not be read"),
+        ({"body": f": {PRIVATE}\n\n"}, "its answer was empty"),
         ({"body": requests.ConnectionError(ConnectionResetError(104, PRIVATE))}, "the connection failed: "),
     ],
 )
@@ -175,6 +181,10 @@ FLAGGED = {"code": 403, "message": "Your input was flagged", "metadata": {"reaso
     ("answer", "kind"),
     [
         ({"json": {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}}, EmptyResponseError),
+        ({"json": {"choices": [], "usage": {"prompt_tokens": 4}}}, EmptyResponseError),
+        ({"json": {"choices": [{"message": {"content": ""}, "finish_reason": None}]}}, EmptyResponseError),
+        ({"body": "data: [DONE]\n\n"}, EmptyResponseError),
+        ({"body": "<html>Your request looks like an attack.</html>", "status": 403}, AuthenticationError),
         ({"json": {"error": FLAGGED}, "status": 403}, ServiceError),
         ({"json": {"error": FLAGGED}}, ServiceError),
         ({"body": "no such field", "status": 422}, ResponseStatusError),

@@ -148,6 +148,7 @@ class TestFiles:
         assert metadata.values["general.quantized"] is True
         assert metadata.get("block_count") == 30
         assert metadata.control_tokens == ("<s>", "<|im_start|>", "<|im_end|>")
+        assert metadata.token_count == len(SMOLLM2["tokenizer.ggml.tokens"])
         assert metadata.cache_bytes() == 30 * 3 * 64 * 2 * 2
 
     def test_a_changed_file_is_read_again(self, tmp_path: Path) -> None:

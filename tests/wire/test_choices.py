@@ -75,7 +75,7 @@ def test_a_stream_is_one_answer() -> None:
             ask("m", "hi", n=2) if ask.__self__ is provider else ask("hi", n=2)
 
 
-@pytest.mark.parametrize("n", [0, -1, "2", 1.5])
+@pytest.mark.parametrize("n", [0, -1, 129, "2", 1.5])
 def test_a_number_of_choices_that_makes_no_sense(n: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="n must be"):
         Client(OpenAICompatible("http://127.0.0.1:9/v1")).chat.completions.create("hi", n=n)

@@ -63,6 +63,22 @@ def test_a_prompt_waits_until_the_model_is_loaded(answer: bytes, provide: Provid
     assert provider.budget.spent == 0
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Retry-After: 0", 2),
+        ("retry-after-ms: 1", 2),
+        ("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT", 2),
+        ("Retry-After: 3", 3),
+    ],
+)
+def test_it_is_asked_again_after_2_s_at_the_earliest(header: str, seconds: int, provide: Provide, clock: Clock) -> None:
+    loading = length(b'{"error":{"message":"Loading model"}}', header, status="503 Service Unavailable")
+    with RawServer(every(*[loading] * 5, HELLO)) as server:
+        assert provide(server, timeout=60, retry=RetryPolicy()).ask("hi") == "Hello"
+    assert round(clock.waited) == 5 * seconds
+
+
 def test_it_waits_for_the_list_that_names_the_model_too(provide: Provide) -> None:
     with RawServer(every(*[LOADING] * 9, MODELS, LOADING, LOADING, HELLO)) as server:
         answer = provide(server, model=None, timeout=60, retry=RetryPolicy()).ask("hi")

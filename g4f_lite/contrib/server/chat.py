@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
+from ...answers.buffer import MAX_CHOICES
 from ...answers.deltas import Identity
 from ...answers.stream import AnswerStream
 from ...client.completion_stream import CompletionStream
@@ -70,8 +71,8 @@ def _prompt(router: Router, body: dict[str, Any]) -> tuple[Prompt, set[str]]:
         raise ApiError(400, "model must be a string", param="model")
     _check_images(messages)
     n = body.get("n")
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ApiError(400, f"n must be a whole number from 1 on, not {n!r:.40}", param="n")
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_CHOICES):
+        raise ApiError(400, f"n must be a whole number from 1 to {MAX_CHOICES}, not {n!r:.40}", param="n")
     try:
         known = router.find(model)[0].known_options
         supported = (BODY if known is None else known | {*EMULATED}) - _NOT_FOR_CLIENTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...providers.schema_references import References, objects_of
+from .schema_references import References, objects_of
 
 _MOST_REFERENCES = 10_000  # that are followed, if each one is followed wherever it stands
 _PATTERNS = frozenset({"pattern", "patternProperties"})

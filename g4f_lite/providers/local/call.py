@@ -16,6 +16,7 @@ from ...prompt import Prompt
 from ..call import Call, Service
 from ..sending import at_step
 from .engine import Engine
+from .options import has_form
 
 
 class EngineCall(Call):
@@ -54,11 +55,12 @@ class EngineCall(Call):
         self._held.enter_context(engine.in_use(self._keep_alive))
         slot = self._held.enter_context(engine.slots.lend(self._prompt.messages))
         self._prompt = replace(self._prompt, options={**self._prompt.options, "id_slot": -1 if slot is None else slot})
+        form = has_form(self._prompt.options)
         try:
-            with engine.crash_told():
+            with engine.crash_told(has_form=form):
                 first, rest, body = super()._send_prompt(exchange)
         except TransportError:
             if engine.left():  # just now, before the prompt came
                 return self._send_prompt(exchange)
             raise
-        return first, engine.check_crash(rest), body
+        return first, engine.check_crash(rest, has_form=form), body

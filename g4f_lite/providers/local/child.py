@@ -28,9 +28,12 @@ from typing import Any
 LOG_SECONDS = 0.3  # in which llama.cpp, which logs in a thread of its own, writes why it failed
 LOOK_SECONDS = 1.0  # between two looks at what may end the process
 SHORTEST_LOOK_SECONDS = 0.02
+WATCH_SECONDS = 0.1  # between two glances at a look that waits
 MEASURE_SECONDS = 0.1  # in which it is seen how busy the cores are
 ARRIVAL_SECONDS = 5.0  # from the start to the first request, at least
-STUCK_SECONDS = 120.0  # that a step of the engine may take: a token for each answer, or so much of a prompt
+STUCK_SECONDS = 120.0  # that the engine may be silent without computing
+GROWTH_BYTES = 1 << 30  # that it may take while it chooses tokens; a few MiB are usual
+TOO_LONG = 75  # the exit code when the choice of a token took too much
 DELIVERY_SECONDS = 1.0  # from the last token until whoever asked has it, at least
 BATCH_TOKENS = 256  # of a prompt, computed in one go: no other request comes between
 IMAGE_BATCH_TOKENS = 512  # some models have to see all of an image in one go; llama.cpp's own number
@@ -111,8 +114,7 @@ def main() -> None:
         time.sleep(LOG_SECONDS)
         return
     say(settings, address=server.listening_address, threads=threads, only=is_only_copy(**settings["copies"]))
-    looks = Looks(parent)
-    wait_until_unused(server, announcements, looks)
+    wait_until_unused(Looks(server, settings["choice_seconds"], parent), announcements)
 
 
 def free_cores(cores: int, busy: float | None) -> int:
@@ -178,38 +180,65 @@ def is_only_copy(file: str, place: int) -> bool:
 
 
 class Looks:
-    """Sees to it that the process ends where it is left alone, and where the engine is stuck.
+    """Looks at the engine, and ends the process where it is left alone, and where the engine is stuck.
 
+    llama.cpp answers a look at once, also while it computes prompts, images and vectors.  It does not while it chooses
+    tokens, which a grammar can make arbitrarily long.  Nothing can interrupt that, and nobody gets an answer meanwhile.
+
+    :param server: the engine
+    :param seconds: of computing that the choice of a token may take; on a busy machine they take longer by the clock
     :param parent: the process that started this one
-    :ivar last: when the engine answered last that it goes on
     """
 
-    def __init__(self, parent: int) -> None:
-        self.last = time.monotonic()
+    def __init__(self, server: Any, seconds: float, parent: int) -> None:
+        self._server = server
+        self._seconds = seconds
+        self._began: tuple[float, float, int] | None = None  # of a look that waits: time, computing, memory
         threading.Thread(target=self._watch, args=(parent,), daemon=True).start()
+
+    def look(self) -> dict[str, float]:
+        """Return the metrics that change when the engine works."""
+        self._began = time.monotonic(), time.process_time(), memory()
+        metrics = self._server.handle_metrics()
+        self._began = None
+        return counters(metrics)
 
     def _watch(self, parent: int) -> None:
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS if self._began is None else WATCH_SECONDS)
             if os.getppid() != parent:  # a fork that Python did not see holds the input open
                 os._exit(0)
-            if time.monotonic() - self.last > STUCK_SECONDS:
-                os.write(2, f"one step of the engine took more than {STUCK_SECONDS:g} s\n".encode())
+            if (began := self._began) is None:
+                continue
+            since, computing, size = began
+            if time.process_time() - computing > self._seconds or memory() - size > GROWTH_BYTES:
+                if self._began is began:  # it still waits
+                    os._exit(TOO_LONG)
+            elif time.monotonic() - since > STUCK_SECONDS:
+                os.write(2, f"the engine was silent for more than {STUCK_SECONDS:g} s\n".encode())
                 os._exit(1)
 
 
-def wait_until_unused(server: Any, announcements: Announcements, looks: Looks) -> None:
+def memory() -> int:
+    """Return the bytes that this process has in memory; 0 where the system does not tell, as only Linux does."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def wait_until_unused(looks: Looks, announcements: Announcements) -> None:
     """Return when the engine has waited for a request as long as it shall."""
-    began, worked, before = time.monotonic(), 0.0, counters(server.handle_metrics())
+    began, worked, before = time.monotonic(), 0.0, looks.look()
     while True:
         keep_alive = announcements.keep_alive
         often = max(SHORTEST_LOOK_SECONDS, keep_alive / 10) if keep_alive >= 0 else LOOK_SECONDS
         time.sleep(min(LOOK_SECONDS, often))
-        counted = counters(server.handle_metrics())
+        counted = looks.look()
         if counted != before or counted["requests_processing"] or counted["requests_deferred"]:
             before, worked = counted, time.monotonic()  # forked children announce nothing
         keep_alive, now = announcements.keep_alive, time.monotonic()
-        looks.last = now
         last = announcements.last or began + ARRIVAL_SECONDS
         unused = announcements.open == 0 and now > max(last, worked) + keep_alive
         if keep_alive >= 0 and unused and now > worked + DELIVERY_SECONDS:

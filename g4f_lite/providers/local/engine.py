@@ -29,10 +29,11 @@ from ...errors import (
     EngineError,
     MissingDependencyError,
     ProviderNotConfiguredError,
+    ServiceError,
     TransportError,
 )
 from ...http.deadline import Deadline
-from .child import computed
+from .child import GROWTH_BYTES, TOO_LONG, computed
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
 from .load_failure import check_size, line_in_brackets, not_loaded, out_of_memory
@@ -48,6 +49,10 @@ LAST_WORDS_BYTES = 8 * 1024
 READ_BYTES = 4096
 WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
+# Of computing, that the choice of a token may take.  On a slow machine with SmolLM2, which knows 49,152 tokens, it is
+# 0.6 s for four answers at once from 200 alternatives each, and for one from 480; 0.1 s is much for other schemas.
+CHOICE_SECONDS = 6.0
+CHOICE_TOKENS = 8000  # that the model knows: a second for each of so many, where that is more
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
 
 
@@ -101,6 +106,7 @@ class Engine:
         try:  # its interpreter starts meanwhile
             metadata = read_metadata(settings.path)
             self.slots = Slots(1 if settings.embeddings else slots_for(metadata.cache_bytes(), settings.context))
+            self._choice_seconds = max(CHOICE_SECONDS, metadata.token_count / CHOICE_TOKENS)
             self._write(json.dumps({**self._told(metadata), "keep_alive": keep_alive, "computed": before}))
             threading.Thread(target=self._read, name="g4f_lite-engine", daemon=True).start()
         except BaseException:
@@ -166,20 +172,37 @@ class Engine:
             raise without_memory
         raise self.error("while it loaded the model: the file may be damaged")
 
-    def check_crash(self, deltas: Iterator[Delta]) -> Iterator[Delta]:
+    def check_crash(self, deltas: Iterator[Delta], *, has_form: bool) -> Iterator[Delta]:
         """Pass deltas on; see :meth:`crash_told`."""
-        with self.crash_told():
+        with self.crash_told(has_form=has_form):
             yield from deltas
 
     @contextlib.contextmanager
-    def crash_told(self) -> Iterator[None]:
-        """Make an EngineError of a connection that is lost because the process has crashed."""
+    def crash_told(self, *, has_form: bool = False) -> Iterator[None]:
+        """Say why a connection is lost, where that is because the process has ended.
+
+        :param has_form: whether the call has a grammar or a schema
+        :raises EngineError: if it has crashed
+        :raises ServiceError: if it was ended because a token took too long, which may be by this call's grammar
+        :raises TransportError: if that is by another call's, so that this one may be sent again
+        """
         try:
             yield
         except TransportError as error:
-            if self.crashed():
+            if not self.crashed():
+                raise
+            if self._process.returncode != TOO_LONG:
                 raise self.error("while it answered; the next call starts it anew") from error
-            raise
+            most = f"{self._choice_seconds:.0f} s of computing, or {GROWTH_BYTES >> 30} GiB of memory"
+            ended = f"the engine was ended, because one token took more than {most}"
+            if not has_form:
+                raise TransportError(f"{ended}, as by the grammar of another call", provider=PROVIDER) from error
+            raise ServiceError(
+                f"{ended}: the grammar or schema of this call, or of another at the same time, leaves too much open; "
+                "write it with fewer alternatives, optional and repeated parts",
+                provider=PROVIDER,
+                status=400,
+            ) from error
 
     def crashed(self) -> bool:
         """Return whether the process has ended, and not because it was unused."""
@@ -245,6 +268,7 @@ class Engine:
             "embeddings": settings.embeddings,
             "projector": str(settings.projector or ""),
             "pooling": metadata.get("pooling_type") is not None,
+            "choice_seconds": self._choice_seconds,
             "key": self._key,
             "mark": self._mark,
             "copies": {

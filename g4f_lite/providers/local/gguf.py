@@ -35,10 +35,12 @@ class Metadata:
 
     :param values: its entries, without the long ones
     :param control_tokens: what stands for the tokens that are never text
+    :param token_count: how many tokens the model knows
     """
 
     values: dict[str, Any]
     control_tokens: tuple[str, ...]
+    token_count: int
 
     def get(self, name: str) -> Any:
         """Return an entry of the model's architecture, such as ``"block_count"``; None where there is none."""
@@ -177,7 +179,7 @@ def _parse(data: bytes) -> Metadata:
                     types = struct.unpack_from(f"<{count}i", data, place)
                 place += size
     control = (data[tokens[index] + 8 : tokens[index + 1]] for index, kind in enumerate(types) if kind == CONTROL)
-    return Metadata(values, tuple(token.decode("utf-8", "replace") for token in control if token))
+    return Metadata(values, tuple(token.decode("utf-8", "replace") for token in control if token), len(tokens) - 1)
 
 
 def _string(data: bytes, place: int) -> tuple[str, int]:

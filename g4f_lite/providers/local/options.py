@@ -1,7 +1,7 @@
 """What the engine may be told besides the messages: checked here, because it would take most of it without a word.
 
-A grammar or a schema is bounded as well: the engine works through all of its alternatives at each
-token, and through none of the other callers' meanwhile.
+A grammar or a schema is bounded as well: the engine works through all of its alternatives at each token, and gives
+nobody else a token meanwhile.  How many it leaves open as the text grows cannot be counted; see ``child.py`` for that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 
 from ...arguments import check_stop
 from .keep_alive import seconds_of
-from .ways import MAX_OPTIONAL, ways_of_grammar, ways_of_pattern, ways_of_schema
 
 MAX_CHARACTERS = 64 * 1024  # of a grammar, and of a schema as JSON
 MAX_ALTERNATIVES = 500
@@ -25,6 +24,7 @@ _FRACTIONS = """dry_base dry_multiplier frequency_penalty min_p mirostat_eta mir
 repeat_penalty repetition_penalty temperature top_p typical_p""".split()  # noqa: SIM905
 _WHOLE = {"dry_allowed_length": 0, "dry_penalty_last_n": -1, "max_completion_tokens": 1, "max_tokens": 1}
 _WHOLE |= {"min_tokens": 0, "mirostat": 0, "n_predict": -1, "repeat_last_n": 0, "seed": -LARGEST, "top_k": 0}
+_FORMS = ("grammar", "json_schema", "response_format", "tools")
 _GRAMMAR = re.compile(r'"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|#[^\n]*|[()|]|\{[\d,\s]*\}')
 _REPETITION = re.compile(r"\{[\d,\s]*\}")
 
@@ -46,6 +46,11 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, check in _CHECKS.items():
         if given.get(name) is not None:
             check(given[name])
+
+
+def has_form(options: Mapping[str, Any]) -> bool:
+    """Return whether an answer has to have a form, by a grammar, a schema or tools."""
+    return any(name in given for given in (options, options.get("extra_body") or {}) for name in _FORMS)
 
 
 def _number(name: str, value: Any) -> None:
@@ -115,7 +120,6 @@ def _check_schema(schema: Any, what: str = "json_schema") -> None:
         raise _too_large(what, f"{MAX_DEPTH} levels")
     if alternatives > MAX_ALTERNATIVES:
         raise _too_large(what, f"{MAX_ALTERNATIVES} alternatives")
-    _check_ways(ways_of_schema(schema), what)
 
 
 def _inside(value: Any) -> list[Any]:
@@ -136,7 +140,6 @@ def _check_patterns(values: list[Any], what: str) -> None:
         pattern = value.get("pattern") if isinstance(value, dict) else None
         if isinstance(pattern, str):
             _check_repetitions(_REPETITION.findall(pattern), f"a pattern in {what}")
-            _check_ways(ways_of_pattern(pattern), f"a pattern in {what}")
 
 
 def _check_grammar(grammar: Any) -> None:
@@ -153,13 +156,6 @@ def _check_grammar(grammar: Any) -> None:
         if depth > MAX_DEPTH:
             raise _too_large("the grammar", f"{MAX_DEPTH} levels of parentheses")
     _check_repetitions([sign for sign in signs if sign[0] == "{"], "the grammar")
-    _check_ways(ways_of_grammar(grammar), "the grammar")
-
-
-def _check_ways(ways: int, what: str) -> None:
-    if ways > MAX_ALTERNATIVES:
-        places = f"{MAX_ALTERNATIVES} alternatives at one place, and {MAX_OPTIONAL} optional parts in a row"
-        raise _too_large(what, f"{places}, with all that they refer to")
 
 
 def _check_repetitions(found: list[str], what: str) -> None:

@@ -175,6 +175,7 @@ BAD = [
     (b'{"messages": [7]}', "messages[0]"),
     (b'{"messages": [{"role": "user", "content": "x"}], "stream": "yes"}', "stream must be true or false"),
     (b'{"messages": [{"role": "user", "content": "x"}], "n": 0}', "n must be"),
+    (b'{"messages": [{"role": "user", "content": "x"}], "n": 129}', "n must be"),
     (b'{"messages": [{"role": "user", "content": "x"}], "model": 7}', "model must be"),
     (b'{"messages": [{"role": "user", "content": "x"}], "stream": true, "stream_options": 1}', "include_usage"),
     (b'{"messages": [{"role": "user", "content": "x"}], "response_format": "json"}', "response_format"),
