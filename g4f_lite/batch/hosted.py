@@ -240,7 +240,6 @@ class HostedBatch(BatchResults[T]):
             return Result(index, item, answer, self._calls.output(answer), **facts)
         except G4FLiteError as error:  # the type of the output has changed
             scrub(error, self._files[self._file_of[index]].api.provider.secrets())
-            self._plan.unfit.add(self._keys[index])
             return Result(index, item, error=error, **facts)
 
     def _failure(self, index: int) -> G4FLiteError:
