@@ -41,6 +41,7 @@ class Plan:
     :param executor: what makes the calls; None for threads of our own
     :param labels: the labels of the prompts, where they are a pandas Series
     :param is_unwanted: whether a result that is there already is not used; None where all are
+    :ivar unfit: the places of answers in the store that are not values of the type of the output, which has changed
     """
 
     calls: Calls
@@ -57,6 +58,7 @@ class Plan:
     executor: Executor | None = None
     labels: Sequence[Any] | None = None
     is_unwanted: Callable[[Result[Any]], bool] | None = None
+    unfit: set[Key | None] = field(default_factory=set)
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
     _accepts_text: bool = False
@@ -68,10 +70,9 @@ class Plan:
         self._scopes.clear()
         self._accepts_text = False
 
-    @property
-    def replaces(self) -> bool:
-        """Whether a new answer takes the place of a stored one."""
-        return self.fresh or self.is_unwanted is not None
+    def replaces(self, key: Key) -> bool:
+        """Return whether a new answer takes the place of a stored one."""
+        return self.fresh or self.is_unwanted is not None or key in self.unfit
 
     def wants(self, result: Result[Any]) -> bool:
         """Return whether a result that is there already is used."""
@@ -133,7 +134,8 @@ class Plan:
         try:
             answer = kept.answer()
             output = self.calls.output(answer)
-        except (G4FLiteError, ValueError):  # the type of the output has changed
+        except G4FLiteError:  # the type of the output has changed
+            self.unfit.add(key)
             return None
         result = Result(
             index,

@@ -310,7 +310,7 @@ class Run:
 
     def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:
-            store.keep(key, kept, replace=self._plan.replaces)
+            store.keep(key, kept, replace=self._plan.replaces(key))
         except StoreError as error:  # the answer is there nevertheless
             self._halt(error)
         except G4FLiteError as error:
