@@ -108,8 +108,9 @@ class CompletionChunk(str, Extended):
 
     def __new__(cls, *fields: Any, **named: Any) -> CompletionChunk:
         choices = named["choices"] if "choices" in named else fields[4]
-        first = [choice.delta for choice in choices if choice.index == 0]  # of several answers, one text is readable
-        return str.__new__(cls, (first[0].content or first[0].refusal or "") if first else "")
+        # Of several answers, only one is readable as the text of the chunks.
+        first = choices[0].delta if choices and choices[0].index == 0 else ChoiceDelta()
+        return str.__new__(cls, first.content or first.refusal or "")
 
     def __bool__(self) -> bool:  # also without text, as OpenAI's
         return True

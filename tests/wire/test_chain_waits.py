@@ -83,7 +83,7 @@ WAYS: dict[str, Callable[[OpenAICompatible, OpenAICompatible], object]] = {
     "policy of the call": lambda *members: Client(list(members)).ask("hi", retry=RetryPolicy(attempts=9)),
     "chain in a chain": lambda first, second: Fallback([Fallback([first]), second]).ask("hi"),
     "chain behind": lambda first, second: Fallback([first, Fallback([second])]).ask("hi"),
-    "texts": lambda *members: Client(list(members)).map(["hi"] * 3).texts()[2],
+    "texts": lambda *members: Client(list(members)).map(["hi"] * 3, progress=False).texts()[2],
     "map": lambda *members: [result.answer for result in Client(list(members)).map(["hi"] * 3)][2],
 }
 
