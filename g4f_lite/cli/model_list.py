@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from contextlib import suppress
 
 from ..errors import G4FLiteError, TransportError
@@ -10,6 +11,7 @@ from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.hooks import CallSettings, owners_of
 from ..providers.openai.listing import near_names
+from ..providers.registry import suggested_names
 from ..timeout import Timeout, TimeoutLike
 from .failure import Failure
 from .notes import note
@@ -87,7 +89,7 @@ class ModelList:
         near = near_names(name, names) or [shorten(listed, 100) for listed in names[:MOST]]
         is_chain = isinstance(self._provider, Fallback)
         lacking = "no provider of the chat lists" if is_chain else f"{self._provider.name} does not list"
-        raise Failure(f"{lacking} the model {name!r}; try {', '.join(near)}")
+        raise Failure(f"{lacking} the model {name!r}; try {', '.join(near)}{_near_provider(name)}")
 
     def reach(self) -> None:
         """Raise if the provider cannot be reached; it may have no list.
@@ -108,3 +110,12 @@ class ModelList:
     def _ask(self, settings: CallSettings) -> list[str]:
         self._owners = owners_of(self._provider, settings)
         return [*self._owners]
+
+
+def _near_provider(name: str) -> str:
+    """Say how the provider is written whose name is misspelt, also before a model; "" if there is none."""
+    provider, colon, model = name.partition(":")
+    if not provider.isalpha():  # as mistral-7b, which is a model
+        return ""
+    near = difflib.get_close_matches(provider.lower(), suggested_names(), n=1, cutoff=0.75)
+    return f"; for the provider, write /model {near[0]}{colon}{model}" if near else ""

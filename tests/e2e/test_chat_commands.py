@@ -137,6 +137,10 @@ def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator,
         terminal.wait_for("> ")
         refused = "Error: OpenAICompatible does not list the model"
         assert say(terminal, "/model gpt-4o-mimi") == f"{refused} 'gpt-4o-mimi'; try gpt-4o-mini, gpt-4\r\n> "
+        provider = "for the provider, write /model ollama"
+        assert say(terminal, "/model olama").endswith(f"try gpt-4o-mini, gpt-4; {provider}\r\n> ")
+        assert say(terminal, "/model olama:qwen3").endswith(f"; {provider}:qwen3\r\n> ")
+        assert "for the provider" not in say(terminal, "/model mistral-7b")
         assert current(terminal).endswith(" (echo).")
         emulator.configure(models=["mistral:7b", "llama3.2:latest"])  # tags, as those of Ollama
         assert say(terminal, "/model mistral:7b") == "The model is mistral:7b from now on.\r\n> "
