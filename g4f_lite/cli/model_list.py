@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from contextlib import suppress
 
-from ..errors import G4FLiteError, TransportError
+from ..errors import DeadlineExceededError, G4FLiteError, TransportError
 from ..http.checks import shorten
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
@@ -15,7 +15,7 @@ from ..providers.registry import suggested_names
 from ..timeout import Timeout, TimeoutLike
 from .failure import Failure
 from .notes import note
-from .options import named_members
+from .options import named_members, note_unlisted
 
 SECONDS = 3.0  # that the Tab key and /model wait for a server to list its models
 MOST = 8  # names in an error
@@ -33,6 +33,7 @@ class ModelList:
         self._provider = provider
         self._proxy = proxy
         self._owners: dict[str, str] = {}  # of each model, the name of the provider, or those of a chain's members
+        self._errors: list[G4FLiteError] = []  # why there is no list, or not of all members
 
     def ask(self, timeout: TimeoutLike) -> list[str]:
         """Ask the provider for its models.
@@ -56,6 +57,10 @@ class ModelList:
     def owners(self, name: str) -> str:
         """Return the name of the provider if it has listed a model, or those of a chain's members that have."""
         return self._owners.get(name) or self._owners.get(f"{name}:latest", "")  # Ollama's tag need not be written
+
+    def note_unlisted(self) -> None:
+        """Note which members of a chain, or that the only provider, did not list their models when asked last."""
+        note_unlisted(self._errors)
 
     def note_lacking(self, name: str) -> None:
         """Note now, and not with the next message, that not all members of a chain list a model."""
@@ -83,7 +88,10 @@ class ModelList:
 
         :raises click.ClickException: if so
         """
-        if self.has(name) or not self._owners:
+        if self.has(name):
+            return
+        self.note_unlisted()
+        if not self._owners:
             return
         names = [*self._owners]
         near = near_names(name, names) or [shorten(listed, 100) for listed in names[:MOST]]
@@ -102,13 +110,22 @@ class ModelList:
             raise
         except G4FLiteError:
             return
+        finally:
+            for error in self._errors:
+                if isinstance(error, DeadlineExceededError):  # which advises a longer timeout
+                    error.message = f"no list came within {SECONDS:g} s"
 
     def _ask_briefly(self) -> None:
         with suppress(TransportError):
             self.reach()
 
     def _ask(self, settings: CallSettings) -> list[str]:
-        self._owners = owners_of(self._provider, settings)
+        self._errors = []
+        try:
+            self._owners = owners_of(self._provider, settings, self._errors)
+        except G4FLiteError as error:
+            self._errors = self._errors or [error]
+            raise
         return [*self._owners]
 
 

@@ -227,11 +227,14 @@ def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
 
 def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
     pytest.importorskip("readline")
-    with Terminal("chat", *here, code=WITHOUT_WAITS) as terminal:
+    with Terminal("chat", *here, code=WITHOUT_WAITS, COLUMNS="300") as terminal:
         terminal.wait_for("> ")
         emulator.stop_listening()
         terminal.type("/model ec\t\n")
-        assert "The model is ec from now on.\r\n" in terminal.wait_for("> ")
+        *_, why, done, _ = terminal.wait_for("> ").split("\r\n")
+        assert why.startswith("Note: OpenAICompatible did not list its models (could not connect to ")
+        assert done == "The model is ec from now on."
+        assert say(terminal, "/model").startswith(why)
         assert "could not connect" in say(terminal, "/models")
 
 
