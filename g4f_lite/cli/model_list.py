@@ -84,7 +84,7 @@ class ModelList:
         raise Failure(f"{name} is not a model: several names must be providers, as in /model openai:gpt-5,local")
 
     def check(self, name: str) -> None:
-        """Raise if the provider lists models, and not this one.
+        """Raise if the provider lists models, and not this one; note if that could not be checked.
 
         :raises click.ClickException: if so
         """
@@ -92,6 +92,8 @@ class ModelList:
             return
         self.note_unlisted()
         if not self._owners:
+            if self._errors:
+                note(f"the model {name} could not be checked")
             return
         names = [*self._owners]
         near = near_names(name, names) or [shorten(listed, 100) for listed in names[:MOST]]

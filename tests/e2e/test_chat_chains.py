@@ -81,7 +81,8 @@ def test_a_list_that_takes_long_leads_to_no_option(capsys: pytest.CaptureFixture
             raise DeadlineExceededError("3 s passed; give a longer timeout=", provider="Slow")
 
     ModelList(Slow(), None).check("big")
-    assert capsys.readouterr().err == "Note: Slow did not list its models (no list came within 3 s)\n"
+    told = "Note: Slow did not list its models (no list came within 3 s)\nNote: the model big could not be checked\n"
+    assert capsys.readouterr().err == told
 
 
 def test_a_file_that_a_server_lists_is_its_model(emulator: Emulator) -> None:

@@ -231,8 +231,9 @@ def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> No
         terminal.wait_for("> ")
         emulator.stop_listening()
         terminal.type("/model ec\t\n")
-        *_, why, done, _ = terminal.wait_for("> ").split("\r\n")
+        *_, why, unchecked, done, _ = terminal.wait_for("> ").split("\r\n")
         assert why.startswith("Note: OpenAICompatible did not list its models (could not connect to ")
+        assert unchecked == "Note: the model ec could not be checked"
         assert done == "The model is ec from now on."
         assert say(terminal, "/model").startswith(why)
         assert "could not connect" in say(terminal, "/models")
