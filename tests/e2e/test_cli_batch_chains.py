@@ -182,6 +182,14 @@ def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(comm
         "those of one, name the providers as before, with --reject-provider NAME\n"
     )
     assert call(*command[:-4], "--estimate").stderr.endswith(told)
+    assert call(*command[:-4], "--estimate", "--reject-provider", "Echo").stderr.endswith(told)
+
+
+def test_who_asks_again_for_what_one_provider_gave_is_not_told_how(command: list[str]) -> None:
+    call(*command, "--system", "Be brief.")
+    call(*command)
+    done = call(*command, "--estimate", "--reject-provider", "OpenAICompatible", "--reject-provider", "Echo")
+    assert done.stderr.endswith(", and 2 prompts will be sent\n")
 
 
 def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:
