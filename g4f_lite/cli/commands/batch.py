@@ -219,7 +219,7 @@ def command(
 
     with client:
         if estimate:
-            _tell_estimate(results, files, 0 if is_new or hosted else unused(), rejects)
+            _tell_estimate(results, files, 0 if is_new or hosted else unused(), rejects, price)
             return
         results.check()
         if provider_options.is_default and client.provider.name == "Local" and not uses_of_keys():
@@ -259,16 +259,23 @@ def _reject(results: BatchResults[Any], names: Sequence[str]) -> bool:
     return not unwanted.isdisjoint(map(str.casefold, stored))
 
 
-def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int, rejects: bool) -> None:
+def _tell_estimate(
+    results: BatchResults[Any], files: BatchFiles, unused: int, rejects: bool, price: PriceLike | None
+) -> None:
     """Print what would be sent.
 
     :param unused: how many answers in the store are to other questions than those of the file
     :param rejects: whether answers of a provider are asked again
+    :param price: what ``--price`` says
     """
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files, rejects)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
     told = estimate.in_words(failed, files.skipped)
+    if isinstance(price, dict) and estimate.calls and estimate.cost is None and not estimate.models:
+        model = next(iter(price))
+        named = f"-p PROVIDER:{model}" if estimate.first else f"-m {model}"  # of a chain, -m is for all members
+        told += f", or name the model, as in {named}: otherwise the server chooses, and no --price MODEL=P,A counts yet"
     if others := estimate.by_others:
         told += f"; with {' '.join(map(rejecting, others))}, what {' and '.join(others)} gave is asked again"
     click.echo(in_options(told))
