@@ -175,6 +175,27 @@ def test_a_note_says_of_each_other_provider_once_that_it_answers() -> None:
     assert fallbacks.told_with_reasons({"One": 1}) == ""
 
 
+@pytest.mark.parametrize(
+    ("options", "slower"),
+    [([], "--rpm N, the most requests per minute,"), (["--rpm", "6000"], "a smaller --rpm")],
+)
+def test_a_rate_limit_that_is_not_waited_for_leads_to_fewer_requests_a_minute(
+    options: list[str], slower: str, command: list[str], emulator: Emulator
+) -> None:
+    emulator.reset()
+    emulator.fail("rate_limit", retry_after=60)
+    first, last = call(*command, *options).stderr.splitlines()
+    told = f"; {slower} keeps the command within the rate limit"
+    assert first.endswith(f"; the same command with --reject-provider Echo asks for such rows again later{told}")
+    assert f" asks for these 2 again{told}; OpenAICompatible did not answer (" in last
+
+
+def test_a_quota_has_nothing_to_do_with_requests_a_minute(command: list[str], emulator: Emulator) -> None:
+    emulator.reset()
+    emulator.fail("quota")
+    assert "--rpm" not in call(*command).stderr
+
+
 def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(command: list[str]) -> None:
     call(*command)
     told = (

@@ -226,7 +226,7 @@ def command(
             note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
             _tell_unused(results.estimate()._replace(unused=unused()), files, rejects)
-        BatchRun(client, results, rows, files, price, options["fresh"]).run()
+        BatchRun(client, results, rows, files, price, options["fresh"], bool(options["rpm"])).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
