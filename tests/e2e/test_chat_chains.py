@@ -25,12 +25,14 @@ def test_each_member_is_named_with_its_model(emulator: Emulator) -> None:
     host = emulator.url.partition("//")[2]
     chain = ["-p", f"{emulator.url}/v1:echo", "-p", "echo:any", "-p", "scripted"]
     with Terminal("chat", *chain, COLUMNS="200") as terminal:
-        assert terminal.wait_for("> ").startswith(f"Chatting with {host} (echo) or Echo (any) or Scripted.\r\n")
+        assert terminal.wait_for("> ").startswith(
+            f"Chatting with OpenAICompatible at {host} (echo) or Echo (any) or Scripted.\r\n"
+        )
     with Terminal("chat", *chain, "-m", "one", COLUMNS="200") as terminal:
         assert (
             terminal.wait_for("> ")
             .partition("\r\n")[2]
-            .startswith(f"Chatting with {host} or Echo or Scripted (one).\r\n")
+            .startswith(f"Chatting with OpenAICompatible at {host} or Echo or Scripted (one).\r\n")
         )
 
 

@@ -204,7 +204,9 @@ def test_a_server_at_another_url_can_go_on(emulator: Emulator) -> None:
     host = emulator.url.partition("//")[2]
     with Terminal("chat", "-p", "echo", COLUMNS="200") as terminal:
         terminal.wait_for("> ")
-        assert say(terminal, f"/model {emulator.url}/v1") == f"Chatting with {host} from now on.\r\n> "
+        assert (
+            say(terminal, f"/model {emulator.url}/v1") == f"Chatting with OpenAICompatible at {host} from now on.\r\n> "
+        )
         assert say(terminal, "first").startswith("first\r\n")
         assert say(terminal, "/model http://").startswith("Error: ")
     assert history(emulator) == ["first"]
