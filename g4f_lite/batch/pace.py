@@ -14,7 +14,13 @@ from ..answers.deltas import Delta, Usage
 from ..answers.source import Stage
 from ..answers.stream import AnswerStream
 from ..arguments import safe_url
-from ..errors import DeadlineExceededError, MissingDependencyError, ProviderNotConfiguredError, StreamInterruptedError
+from ..errors import (
+    DeadlineExceededError,
+    G4FLiteError,
+    MissingDependencyError,
+    ProviderNotConfiguredError,
+    StreamInterruptedError,
+)
 from ..http.forks import ForkSafeLock, lock_free_in_children
 from ..http.redact import names_secret, password_in, scrub
 from ..http.route import refuse_when_offline
@@ -27,7 +33,9 @@ CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count correct
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
 _lock = lock_free_in_children()  # of making meters
 _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
-_MOST_OWED_SECONDS = 600.0  # that calls wait for tokens that were used: a service may report more than there can be
+_MOST_OWED_SECONDS = (
+    600.0  # that calls wait for the tokens of others: a caller may reserve, and a service report, any number
+)
 _EVENNESS = 0.95  # of the requests per minute, so that few go at once where seconds have to be whole
 
 
@@ -73,14 +81,17 @@ class LocalMeter:
                     at = max(at, now - self._left / self._refill)
             if at - now <= longest:
                 self._next = at + self._gap
-                self._left -= tokens
+                self._take(tokens)
             return at - now
 
     def correct(self, tokens: int) -> None:
         if self._refill:
             with self._lock.held():
                 self._fill(self._clock())
-                self._left = max(-_MOST_OWED_SECONDS * self._refill, min(self._size, self._left - tokens))
+                self._take(tokens)
+
+    def _take(self, tokens: int) -> None:
+        self._left = max(-_MOST_OWED_SECONDS * self._refill, min(self._size, self._left - tokens))
 
     def _fill(self, now: float) -> None:
         self._left = min(self._size, self._left + (now - self._filled_at) * self._refill)
@@ -231,10 +242,14 @@ class Pace:
         def paced(deltas: Generator[Delta, None, None]) -> Generator[Delta, None, None]:
             reserved = tokens_of(prompt)
             wait_for_place(self.meter, reserved, lambda: stream.closed, limit=limit)
-            if stream.closed:
-                raise StreamInterruptedError("the answer was closed before its prompt was sent")
-            yield from deltas
-            count_answer(self.meter, stream.usage, reserved)
+            try:
+                if stream.closed:
+                    raise StreamInterruptedError("the answer was closed before its prompt was sent")
+                yield from deltas
+            except G4FLiteError:
+                count_tokens(self.meter, stream.usage, reserved, has_failed=not stream.begun)
+                raise
+            count_tokens(self.meter, stream.usage, reserved)
 
         return paced
 
@@ -276,17 +291,19 @@ def wait_for_place(
             return
 
 
-def count_answer(meter: Meter, usage: Usage | None, reserved: int) -> None:
-    """Count the tokens of a whole answer, which is paid for, and not lost if the storage fails.
+def count_tokens(meter: Meter, usage: Usage | None, reserved: int, *, has_failed: bool = False) -> None:
+    """Count the tokens of a call at its end, which are not worth an answer if the storage fails.
 
-    :param usage: what it took; None if the service does not say so
+    :param usage: what the call took; None if the service does not say so
     :param reserved: the tokens that were reserved for it
+    :param has_failed: whether nothing of an answer came, so that it took none as far as is known
     """
-    if usage is not None:
-        try:
-            meter.correct(usage.total_tokens - reserved)
-        except ProviderNotConfiguredError as error:
-            logger.warning("the tokens of an answer are not counted: %s", error)
+    if usage is None and not has_failed:
+        return
+    try:
+        meter.correct((0 if usage is None else usage.total_tokens) - reserved)
+    except ProviderNotConfiguredError as error:
+        logger.warning("the tokens of a call are not counted: %s", error)
 
 
 def evenly(rpm: float) -> tuple[int, int]:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..answers.deltas import Usage
 from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
 from ..http.observer import observer
 from ..http.waits import named_wait
 from ..store.answers import AnswerStore, Kept, Key
 from .causes import is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
-from .pace import count_answer, tokens_of, wait_for_place
+from .pace import count_tokens, tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
 from .task import Bundle, Task
@@ -287,11 +288,11 @@ class Run:
             if self._stopping.is_set():
                 return None
             attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
+            self._count(task, getattr(error, "usage", None), has_failed=not getattr(error, "partial", ""))
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
         if self._plan.store is not None and task.key is not None:
             self._keep(self._plan.store, task.key, outcome)
-        for meter in self._plan.meters:
-            count_answer(meter, answer.usage, tokens_of(task.prompt))
+        self._count(task, answer.usage)
         return Result(
             task.index,
             task.input,
@@ -302,6 +303,10 @@ class Run:
             passed_over=outcome.passed_over,
             label=label,
         )
+
+    def _count(self, task: Task, usage: Usage | None, *, has_failed: bool = False) -> None:
+        for meter in self._plan.meters:
+            count_tokens(meter, usage, tokens_of(task.prompt), has_failed=has_failed)
 
     def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
         try:

@@ -89,7 +89,8 @@ class ChunkChoice(Extended):
 class CompletionChunk(str, Extended):
     """A piece of an answer; ``usage`` is in the last one, without choices, if ``stream_options`` requests it.
 
-    It is also the text that it adds, as a ``str``, so that ``st.write_stream`` of Streamlit takes it, and ``print``.
+    It is also the text that it adds to the first answer, as a ``str``, so that ``st.write_stream`` of Streamlit takes
+    it, and ``print``.
     """
 
     documented = frozenset({"moderation"})
@@ -107,7 +108,8 @@ class CompletionChunk(str, Extended):
 
     def __new__(cls, *fields: Any, **named: Any) -> CompletionChunk:
         choices = named["choices"] if "choices" in named else fields[4]
-        return str.__new__(cls, (choices[0].delta.content or choices[0].delta.refusal or "") if choices else "")
+        first = [choice.delta for choice in choices if choice.index == 0]  # of several answers, one text is readable
+        return str.__new__(cls, (first[0].content or first[0].refusal or "") if first else "")
 
     def __bool__(self) -> bool:  # also without text, as OpenAI's
         return True

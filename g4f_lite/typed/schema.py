@@ -190,7 +190,7 @@ def _schema_of_model(kind: type) -> dict[str, Any]:
         return {"anyOf": [_alone(schema_of(member)) for member in members]}
     if not hasattr(kind, "model_json_schema"):
         raise TypeError(
-            f"{kind.__name__} cannot be the type of an answer: it may be a dataclass, TypedDict, NamedTuple, Enum, "
+            f"{written(kind)} cannot be the type of an answer: it may be a dataclass, TypedDict, NamedTuple, Enum, "
             "pydantic model, or made of these with list, dict, Literal, Annotated and |"
         )
     try:  # with names of its own for what is inside, which may have the same name in two models

@@ -125,6 +125,7 @@ def test_chunks_have_no_dict_of_their_own():
         ([ChunkChoice(ChoiceDelta(refusal="No."))], "No."),
         ([ChunkChoice(ChoiceDelta(reasoning="Hm."))], ""),
         ([ChunkChoice(ChoiceDelta(), "stop")], ""),
+        ([ChunkChoice(ChoiceDelta("Hello"), index=1)], ""),
         ([], ""),
     ],
 )

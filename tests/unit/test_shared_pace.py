@@ -102,4 +102,4 @@ def test_a_batch_keeps_an_answer_whose_tokens_a_storage_cannot_count(
     results = client.map(["one", "two"], store=tmp_path / "answers.db")
     assert [result.text for result in results] == ["ONE", "TWO"]
     assert client.map(["one", "two"], store=tmp_path / "answers.db").estimate().calls == 0
-    assert "the tokens of an answer are not counted" in caplog.text
+    assert "the tokens of a call are not counted" in caplog.text

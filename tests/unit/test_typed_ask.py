@@ -226,7 +226,7 @@ def test_output_and_response_format_exclude_each_other():
     assert provider.calls == []
 
 
-@pytest.mark.parametrize("kind", [3, "Person", object, ADA])
+@pytest.mark.parametrize("kind", [3, "Person", object, ADA, ()])
 def test_what_is_no_type_is_refused_at_the_call(kind):
     provider = Plain(TEXT)
     for ask in (Client(provider).ask, Client(provider).stream, Conversation(provider).stream):
