@@ -10,7 +10,7 @@ from typing import Any
 
 from ..batch.result import Result
 from ..batch.summary import counted
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, QuotaExceededError, RateLimitError
 from .failure import one_line
 from .options import OR_KEY, told_of_members
 
@@ -31,12 +31,15 @@ class Fallbacks:
     :param first: its name
     :param is_kept: whether the answers are in a store, so that they can be asked again
     :param fresh: whether the command asks again for all that is stored
+    :param paced: whether the command has a limit of requests per minute
     """
 
-    def __init__(self, first: str, *, is_kept: bool, fresh: bool = False) -> None:
+    def __init__(self, first: str, *, is_kept: bool, fresh: bool = False, paced: bool = False) -> None:
         self._first = first
         self._is_kept = is_kept
         self._how = "without --fresh and with" if fresh else "with"
+        self._slower = "a smaller --rpm" if paced else "--rpm N, the most requests per minute,"
+        self._is_limited = False  # whether a rate limit was a reason
         self._lock = threading.Lock()
         self._noted: set[str] = set()  # of whom a note has said that they answer
         # Of each that did not answer, how often for each kind of reason, and the first one in words.
@@ -53,12 +56,13 @@ class Fallbacks:
             with self._lock:
                 is_news = answering not in self._noted
                 self._noted.add(answering)
+                self._is_limited = self._is_limited or any(map(_is_rate_limit, errors))
             if is_news and answering != self._first:  # which may have been waited for
                 told = [*told_of_members(errors).values()] or [f"{self._first} is skipped"]
                 name = answering.partition(" (model ")[0]  # which it has where others have the same name
                 again = self._again([name], "such rows") if name != self._first else ""
                 again += " later" if again else ""
-                tell(f"{'; '.join(told)}, and {answering} answers instead{again}")
+                tell(f"{'; '.join(told)}, and {answering} answers instead{again}{self._pace()}")
 
         return on_fallback
 
@@ -82,7 +86,7 @@ class Fallbacks:
         number = sum(others.values())
         given = " and ".join(f"{name} gave {number:,}" for name, number in others.items())
         again = self._again(others, "it" if number == 1 else f"these {number:,}")
-        return f"{given} of {counted(sum(answers.values()), 'answer')}{again}"
+        return f"{given} of {counted(sum(answers.values()), 'answer')}{again}{self._pace()}"
 
     def told_with_reasons(self, answers: Mapping[str, int]) -> str:
         """Say it with the reasons why others did not answer, as far as they are known."""
@@ -97,6 +101,10 @@ class Fallbacks:
             return ""
         options = " ".join(map(rejecting, names))
         return f"; the same command {self._how} {options} asks for {what} again"
+
+    def _pace(self) -> str:
+        """Say how the command stays within a rate limit; nothing if none was a reason."""
+        return f"; {self._slower} keeps the command within the rate limit" if self._is_limited else ""
 
     def _reasons(self, answers: int) -> list[str]:
         """Say why each did not answer; how often, unless it was for each of so many answers."""
@@ -115,6 +123,10 @@ class Fallbacks:
 def rejecting(name: str) -> str:
     """Return the option that asks again for what a provider gave, in quotes where its name needs them."""
     return f"--reject-provider {name}" if name.isalnum() else f'--reject-provider "{name}"'
+
+
+def _is_rate_limit(error: G4FLiteError) -> bool:
+    return isinstance(error, RateLimitError) and not isinstance(error, QuotaExceededError)
 
 
 def _told(name: str, reason: str) -> str:

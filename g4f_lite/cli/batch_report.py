@@ -31,15 +31,16 @@ MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
 
 
-def told_of_unused(estimate: Estimate, store: Path, failed: Path | None) -> str | None:
+def told_of_unused(estimate: Estimate, store: Path, failed: Path | None, rejects: bool = False) -> str | None:
     """Say if answers in a store are not used, which may be paid for once more; None if there is nothing to say.
 
     :param failed: a file of rows that failed before, which may be all that is to be sent; None if there is none
+    :param rejects: whether the command asks again for answers of a provider, so that it needs no advice how to
     """
     if not estimate.unused or not estimate.calls:
         return None
     advice = "" if failed is None else f"; to ask only what failed, give {failed} as IN"
-    if len(names := AnswerStore(store).providers()) > 1:
+    if not rejects and len(names := AnswerStore(store).providers()) > 1:
         again = "name the providers as before, with --reject-provider NAME"
         advice += f"; its answers are from {' and '.join(names)}: to ask again only for those of one, {again}"
     return told_of_others(store, estimate.unused, estimate.calls) + advice

@@ -61,6 +61,7 @@ class BatchRun:
     :param files: the files to write
     :param price: what tokens cost; None for what the extra ``prices`` knows
     :param fresh: whether what is stored is asked again
+    :param paced: whether the requests per minute are limited
     """
 
     client: Client
@@ -69,10 +70,12 @@ class BatchRun:
     files: BatchFiles
     price: PriceLike | None
     fresh: bool
+    paced: bool
 
     def __post_init__(self) -> None:
         first = named_members(self.client.provider)[0][0]
-        self.fallbacks = Fallbacks(first, is_kept=self.files.store is not None, fresh=self.fresh)
+        is_kept = self.files.store is not None
+        self.fallbacks = Fallbacks(first, is_kept=is_kept, fresh=self.fresh, paced=self.paced)
 
     def run(self) -> None:
         """Send the rows, write the answers, and say what came of it.

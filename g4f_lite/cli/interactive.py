@@ -219,6 +219,7 @@ class InteractiveChat:
         """Say who answers, and what can be chosen instead."""
         with silent_keyboard():
             names = self._models.begun("")
+        self._models.note_unlisted()
         more = f" and {len(names) - MOST} more, which /models lists" if len(names) > MOST else ""
         lines = [
             f"Chatting with {self._who()}.",
@@ -250,6 +251,7 @@ class InteractiveChat:
     def _list_models(self) -> None:
         with silent_keyboard(), _failing():
             names = self._models.ask(self._options.get("timeout"))
+        self._models.note_unlisted()
         write("".join(f"{name}\n" for name in names) or f"{self._provider.name} lists no models.\n")
 
     def _set_system(self, text: str) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 from contextlib import suppress
 
-from ..errors import G4FLiteError, TransportError
+from ..errors import DeadlineExceededError, G4FLiteError, TransportError
 from ..http.checks import shorten
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.hooks import CallSettings, owners_of
 from ..providers.openai.listing import near_names
+from ..providers.registry import suggested_names
 from ..timeout import Timeout, TimeoutLike
 from .failure import Failure
 from .notes import note
-from .options import named_members
+from .options import named_members, note_unlisted
 
 SECONDS = 3.0  # that the Tab key and /model wait for a server to list its models
 MOST = 8  # names in an error
@@ -31,6 +33,7 @@ class ModelList:
         self._provider = provider
         self._proxy = proxy
         self._owners: dict[str, str] = {}  # of each model, the name of the provider, or those of a chain's members
+        self._errors: list[G4FLiteError] = []  # why there is no list, or not of all members
 
     def ask(self, timeout: TimeoutLike) -> list[str]:
         """Ask the provider for its models.
@@ -55,6 +58,10 @@ class ModelList:
         """Return the name of the provider if it has listed a model, or those of a chain's members that have."""
         return self._owners.get(name) or self._owners.get(f"{name}:latest", "")  # Ollama's tag need not be written
 
+    def note_unlisted(self) -> None:
+        """Note which members of a chain, or that the only provider, did not list their models when asked last."""
+        note_unlisted(self._errors)
+
     def note_lacking(self, name: str) -> None:
         """Note now, and not with the next message, that not all members of a chain list a model."""
         if not isinstance(self._provider, Fallback) or not (owners := self.owners(name)):
@@ -77,17 +84,22 @@ class ModelList:
         raise Failure(f"{name} is not a model: several names must be providers, as in /model openai:gpt-5,local")
 
     def check(self, name: str) -> None:
-        """Raise if the provider lists models, and not this one.
+        """Raise if the provider lists models, and not this one; note if that could not be checked.
 
         :raises click.ClickException: if so
         """
-        if self.has(name) or not self._owners:
+        if self.has(name):
+            return
+        self.note_unlisted()
+        if not self._owners:
+            if self._errors:
+                note(f"the model {name} could not be checked")
             return
         names = [*self._owners]
         near = near_names(name, names) or [shorten(listed, 100) for listed in names[:MOST]]
         is_chain = isinstance(self._provider, Fallback)
         lacking = "no provider of the chat lists" if is_chain else f"{self._provider.name} does not list"
-        raise Failure(f"{lacking} the model {name!r}; try {', '.join(near)}")
+        raise Failure(f"{lacking} the model {name!r}; try {', '.join(near)}{_near_provider(name)}")
 
     def reach(self) -> None:
         """Raise if the provider cannot be reached; it may have no list.
@@ -100,11 +112,29 @@ class ModelList:
             raise
         except G4FLiteError:
             return
+        finally:
+            for error in self._errors:
+                if isinstance(error, DeadlineExceededError):  # which advises a longer timeout
+                    error.message = f"no list came within {SECONDS:g} s"
 
     def _ask_briefly(self) -> None:
         with suppress(TransportError):
             self.reach()
 
     def _ask(self, settings: CallSettings) -> list[str]:
-        self._owners = owners_of(self._provider, settings)
+        self._errors = []
+        try:
+            self._owners = owners_of(self._provider, settings, self._errors)
+        except G4FLiteError as error:
+            self._errors = self._errors or [error]
+            raise
         return [*self._owners]
+
+
+def _near_provider(name: str) -> str:
+    """Say how the provider is written whose name is misspelt, also before a model; "" if there is none."""
+    provider, colon, model = name.partition(":")
+    if not provider.isalpha():  # as mistral-7b, which is a model
+        return ""
+    near = difflib.get_close_matches(provider.lower(), suggested_names(), n=1, cutoff=0.75)
+    return f"; for the provider, write /model {near[0]}{colon}{model}" if near else ""

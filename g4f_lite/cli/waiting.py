@@ -1,28 +1,25 @@
-"""What is told while something takes long, such as the embedded model that reads a long prompt."""
+"""What is told while something takes long, such as a server that loads a model before it answers."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from ..answers.stream import AnswerStream
 from ..http.deadline import leave_interrupts_to_main_thread
+from ..providers.fallback import Fallback
 from .notes import is_quiet
 
 SECONDS = 3.0  # after which somebody wonders whether it works
-LINE = "reading the prompt …"
 
 
-@contextmanager
-def told_if_late(stream: AnswerStream) -> Iterator[None]:
-    """Say on a terminal that the embedded model works, if a ``with`` block takes long, and remove the line after it."""
-    if stream.provider != "Local":
-        yield
-        return
-    with line_if_late(LINE):
-        yield
+def told_if_late(stream: AnswerStream) -> AbstractContextManager[None]:
+    """Say on a terminal what is waited for, if a ``with`` block takes long, and remove the line after it."""
+    if stream.provider == "Local":
+        return line_if_late("reading the prompt …")
+    return line_if_late(f"waiting for {'an answer' if stream.provider == Fallback.__name__ else stream.provider} …")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ class Names:
         self._served: dict[str, str] = {}  # by the name of the provider, the model that answered last
 
     def who_answers(self, provider: BaseProvider, model: str | None) -> str:
-        """Return the name of a provider, those of a chain's members, or the address of a server that has none.
+        """Return the name of a provider, or those of a chain's members; that of any server with its address.
 
         The model follows, if it is known.
 
@@ -56,9 +56,9 @@ class Names:
     def _name(self, provider: BaseProvider) -> str:
         address = getattr(provider, "base_url", "")
         name = provider.name
-        if name == "OpenAICompatible":
-            name = origin_of(address).partition("//")[2] or name
-        return name if self._addresses.setdefault(name, address) == address else f"{name} at {address}"
+        host = origin_of(address).partition("//")[2] if name == "OpenAICompatible" else ""
+        usual = f"{name} at {host}" if host else name
+        return usual if self._addresses.setdefault(usual, address) == address else f"{name} at {address}"
 
 
 def _member(provider: BaseProvider, name: str | None) -> BaseProvider | None:

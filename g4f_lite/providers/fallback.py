@@ -164,10 +164,13 @@ class Fallback(BaseProvider):
         """
         return [*self._owners_of_models()]
 
-    def _owners_of_models(self) -> dict[str, list[str]]:
-        """Return the names of the models, as ``get_models`` does, each with the names of the members that have it."""
+    def _owners_of_models(self, errors: list[G4FLiteError] | None = None) -> dict[str, list[str]]:
+        """Return the names of the models, as ``get_models`` does, each with the names of the members that have it.
+
+        :param errors: takes the errors of the members that are left out
+        """
         owners: dict[str, list[str]] = {}
-        errors: list[G4FLiteError] = []
+        errors = [] if errors is None else errors
         for member in self._members:
             provider = member.provider
             try:

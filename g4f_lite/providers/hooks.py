@@ -161,13 +161,18 @@ def models_of(provider: Any, settings: CallSettings | None = None) -> list[str]:
     raise wrong(provider, "get_models", names, "a list of names")
 
 
-def owners_of(provider: Any, settings: CallSettings | None = None) -> dict[str, str]:
-    """Return the names of the models, each with the name of the provider that has it; of a chain, of its members."""
+def owners_of(
+    provider: Any, settings: CallSettings | None = None, errors: list[G4FLiteError] | None = None
+) -> dict[str, str]:
+    """Return the names of the models, each with the name of the provider that has it; of a chain, of its members.
+
+    :param errors: takes the errors of members of a chain that do not return their models
+    """
     if not hasattr(provider, "_owners_of_models"):
         return dict.fromkeys(models_of(provider, settings), provider.name)
     before = listing.set(settings or CallSettings())
     try:
-        return {name: " or ".join(dict.fromkeys(owners)) for name, owners in provider._owners_of_models().items()}
+        return {name: " or ".join(dict.fromkeys(names)) for name, names in provider._owners_of_models(errors).items()}
     finally:
         listing.reset(before)
 

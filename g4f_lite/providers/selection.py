@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..answers.short_traceback import shortened
+from ..arguments import safe_url
 from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
@@ -194,7 +195,12 @@ def settings_of_each(names: Sequence[str], settings: dict[str, Any]) -> list[dic
     is_server = [names_any_server(name) for name in names]
     if shared.keys() != settings.keys() and sum(is_server) != 1:
         name = next(name for name in OF_SERVER if name in settings)
-        raise TypeError(f"{name}= needs a single provider, or of several one that is {ANY_SERVER!r}, whose it is then")
+        url = settings.get("base_url")
+        by_url = f"; a server can also be named by its URL, as in provider={safe_url(str(url))!r}" if url else ""
+        raise TypeError(
+            f"{name}= needs a single provider, or of several one that is {ANY_SERVER!r}, whose it is then{by_url}; "
+            "in Python, each OpenAICompatible of a Fallback has a URL and a key of its own"
+        )
     return [settings if own else shared for own in is_server]
 
 

@@ -137,6 +137,10 @@ def test_a_model_that_the_provider_does_not_list_is_not_used(emulator: Emulator,
         terminal.wait_for("> ")
         refused = "Error: OpenAICompatible does not list the model"
         assert say(terminal, "/model gpt-4o-mimi") == f"{refused} 'gpt-4o-mimi'; try gpt-4o-mini, gpt-4\r\n> "
+        provider = "for the provider, write /model ollama"
+        assert say(terminal, "/model olama").endswith(f"try gpt-4o-mini, gpt-4; {provider}\r\n> ")
+        assert say(terminal, "/model olama:qwen3").endswith(f"; {provider}:qwen3\r\n> ")
+        assert "for the provider" not in say(terminal, "/model mistral-7b")
         assert current(terminal).endswith(" (echo).")
         emulator.configure(models=["mistral:7b", "llama3.2:latest"])  # tags, as those of Ollama
         assert say(terminal, "/model mistral:7b") == "The model is mistral:7b from now on.\r\n> "
@@ -200,7 +204,9 @@ def test_a_server_at_another_url_can_go_on(emulator: Emulator) -> None:
     host = emulator.url.partition("//")[2]
     with Terminal("chat", "-p", "echo", COLUMNS="200") as terminal:
         terminal.wait_for("> ")
-        assert say(terminal, f"/model {emulator.url}/v1") == f"Chatting with {host} from now on.\r\n> "
+        assert (
+            say(terminal, f"/model {emulator.url}/v1") == f"Chatting with OpenAICompatible at {host} from now on.\r\n> "
+        )
         assert say(terminal, "first").startswith("first\r\n")
         assert say(terminal, "/model http://").startswith("Error: ")
     assert history(emulator) == ["first"]
@@ -223,11 +229,15 @@ def test_weights_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
 
 def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> None:
     pytest.importorskip("readline")
-    with Terminal("chat", *here, code=WITHOUT_WAITS) as terminal:
+    with Terminal("chat", *here, code=WITHOUT_WAITS, COLUMNS="300") as terminal:
         terminal.wait_for("> ")
         emulator.stop_listening()
         terminal.type("/model ec\t\n")
-        assert "The model is ec from now on.\r\n" in terminal.wait_for("> ")
+        *_, why, unchecked, done, _ = terminal.wait_for("> ").split("\r\n")
+        assert why.startswith("Note: OpenAICompatible did not list its models (could not connect to ")
+        assert unchecked == "Note: the model ec could not be checked"
+        assert done == "The model is ec from now on."
+        assert say(terminal, "/model").startswith(why)
         assert "could not connect" in say(terminal, "/models")
 
 

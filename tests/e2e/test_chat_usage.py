@@ -20,7 +20,7 @@ ADVICE = "; start the chat with --price MODEL=P,A"
 
 
 def test_who_answers_is_shown_first(emulator: Emulator, here: list[str]) -> None:
-    host = emulator.url.partition("//")[2]
+    host = f"OpenAICompatible at {emulator.url.partition('//')[2]}"
     for arguments, shown in (
         (here, f"{host} (echo)"),
         (here[:2], host),
@@ -73,7 +73,7 @@ def test_usage_has_the_price_that_is_given_for_a_model(emulator: Emulator, here:
 def test_usage_has_a_line_for_each_server(emulator: Emulator) -> None:
     with Emulator() as other, Terminal("chat", "-p", f"{emulator.url}/v1:echo", COLUMNS="200") as terminal:
         terminal.wait_for("> ")
-        one, two = (each.url.partition("//")[2] for each in (emulator, other))
+        one, two = (f"OpenAICompatible at {each.url.partition('//')[2]}" for each in (emulator, other))
         emulator.answer("one two")
         assert say(terminal, "Count.") == "one two\r\n> "  # whose model was named
         assert say(terminal, "/usage") == f"{one} (echo): {UNKNOWN}{ADVICE}\r\n> "
@@ -103,7 +103,7 @@ def test_usage_has_a_line_for_a_member_that_did_not_answer(emulator: Emulator) -
         emulator.fail("empty")
         say(terminal, "Hello")
         _, server, echo, _ = say(terminal, "/usage").split("\r\n")
-        assert server.startswith(f"  {emulator.url.partition('//')[2]} (one): 0 calls: ")
+        assert server.startswith(f"  OpenAICompatible at {emulator.url.partition('//')[2]} (one): 0 calls: ")
         assert echo.startswith("  Echo: 1 call: ")
 
 
@@ -114,5 +114,5 @@ def test_usage_names_all_members_of_a_call_that_none_of_them_answered(emulator: 
         emulator.fail("quota")
         emulator.fail("quota")
         say(terminal, "Hello")
-        host = emulator.url.partition("//")[2]
+        host = f"OpenAICompatible at {emulator.url.partition('//')[2]}"
         assert say(terminal, "/usage").startswith(f"{host} (one) or {host} (two): 1 call: ")

@@ -175,6 +175,27 @@ def test_a_note_says_of_each_other_provider_once_that_it_answers() -> None:
     assert fallbacks.told_with_reasons({"One": 1}) == ""
 
 
+@pytest.mark.parametrize(
+    ("options", "slower"),
+    [([], "--rpm N, the most requests per minute,"), (["--rpm", "6000"], "a smaller --rpm")],
+)
+def test_a_rate_limit_that_is_not_waited_for_leads_to_fewer_requests_a_minute(
+    options: list[str], slower: str, command: list[str], emulator: Emulator
+) -> None:
+    emulator.reset()
+    emulator.fail("rate_limit", retry_after=60)
+    first, last = call(*command, *options).stderr.splitlines()
+    told = f"; {slower} keeps the command within the rate limit"
+    assert first.endswith(f"; the same command with --reject-provider Echo asks for such rows again later{told}")
+    assert f" asks for these 2 again{told}; OpenAICompatible did not answer (" in last
+
+
+def test_a_quota_has_nothing_to_do_with_requests_a_minute(command: list[str], emulator: Emulator) -> None:
+    emulator.reset()
+    emulator.fail("quota")
+    assert "--rpm" not in call(*command).stderr
+
+
 def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(command: list[str]) -> None:
     call(*command)
     told = (
@@ -182,6 +203,14 @@ def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(comm
         "those of one, name the providers as before, with --reject-provider NAME\n"
     )
     assert call(*command[:-4], "--estimate").stderr.endswith(told)
+    assert call(*command[:-4], "--estimate", "--reject-provider", "Echo").stderr.endswith(told)
+
+
+def test_who_asks_again_for_what_one_provider_gave_is_not_told_how(command: list[str]) -> None:
+    call(*command, "--system", "Be brief.")
+    call(*command)
+    done = call(*command, "--estimate", "--reject-provider", "OpenAICompatible", "--reject-provider", "Echo")
+    assert done.stderr.endswith(", and 2 prompts will be sent\n")
 
 
 def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:

@@ -44,6 +44,20 @@ def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str]
     assert call(*without_output).stderr == "Note: 1 answered, 0 failed; 2 tokens of prompts and 2 of answers\n"
 
 
+def test_a_price_of_one_model_counts_where_that_is_named(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one two\n", encoding="utf-8")
+    server = f"{emulator.url}/v1"
+    command = ["batch", str(tmp_path / "in.txt"), "--max-tokens", "4", "--price", "big=1000,500000", "--estimate", "-p"]
+    rest = "otherwise the server chooses, and no --price MODEL=P,A counts yet\n"
+    unknown = "no price known; give --price P,A"
+    assert call(*command, server).stdout.endswith(f"; {unknown}, or name the model, as in -m big: {rest}")
+    chain = call(*command, server, "-p", "echo").stdout
+    assert chain.endswith(f"asked first: {unknown}, or name the model, as in -p PROVIDER:big: {rest}")
+    assert call(*command, server, "-m", "big").stdout.endswith("; big: about $2.00\n")
+    assert call(*command, f"{server}:big", "-p", "echo").stdout.endswith("asked first: about $2.00\n")
+    assert call(*command, server, "-m", "other").stdout.endswith(f"; other: {unknown}\n")
+
+
 class Free:
     """An answer of a model that costs nothing."""
 

@@ -298,9 +298,8 @@ def test_the_context_has_an_option_of_its_own() -> None:
     assert_refused(call("serve", "--context", "64"), "--context must be at least 256, not 64")
     assert_refused(call("serve", "ollama", "--context", "512"), "--context is for the embedded model")
     assert_refused(call("doctor", "ollama", "--threads", "2"), "--threads is for the embedded model")
-    assert_refused(
-        call("chat", "x", "-p", "ollama,groq", "--base-url", "http://x/v1"), "--base-url needs a single provider"
-    )
+    done = call("chat", "x", "-p", "ollama,groq", "--base-url", "http://x/v1")
+    assert_refused(done, "--base-url needs a single provider", "be named by its URL, as in -p http://x/v1; in Python,")
     elsewhere = call("chat", "Hello", "-p", "ollama", "-p", "groq", "--threads", "2")
     assert_refused(elsewhere, "--threads is for the embedded model, which is not used here")
     options = ProviderOptions(("groq", "local"), None, None, None, None)

@@ -41,7 +41,7 @@ def say(terminal: Terminal, text: str) -> str:
 
 def test_a_conversation_remembers(emulator: Emulator, options: list[str]) -> None:
     with Terminal(*options, "--system", "Be brief.") as terminal:
-        assert "Chatting with 127.0.0.1:" in terminal.wait_for("\r\n")
+        assert "Chatting with OpenAICompatible at 127.0.0.1:" in terminal.wait_for("\r\n")
         terminal.wait_for("> ")
         assert say(terminal, "first") == "first\r\n> "
         assert say(terminal, "second") == "second\r\n> "

@@ -86,10 +86,13 @@ def test_a_url_beside_several_names_is_that_of_ones_own_server() -> None:
     assert (server.base_url, server.model, server.key.value()) == (url, "big", "mine")
     assert (groq.base_url, groq.key.given) == ("https://api.groq.com/openai/v1", None)
     for names in ("groq,ollama", "openaicompatible:a,openaicompatible:b"):
-        with pytest.raises(
-            TypeError, match=r"^base_url= needs a single provider, or of several one that is 'openaicom"
-        ):
+        with pytest.raises(TypeError) as caught:
             choose_provider(names, base_url=url)
+        assert str(caught.value) == (
+            "base_url= needs a single provider, or of several one that is 'openaicompatible', whose it is then; "
+            "a server can also be named by its URL, as in provider='http://127.0.0.1:9/v1'; "
+            "in Python, each OpenAICompatible of a Fallback has a URL and a key of its own"
+        )
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
@@ -251,7 +254,7 @@ def test_a_server_that_is_named_by_its_url_has_its_own_key_only(monkeypatch: pyt
     assert [one.key.value() for one in chain.providers] == [None, "the-key-of-two"]
     alone: Any = choose_provider(ONE, api_key="given")
     assert alone.key.value() == "given"
-    with pytest.raises(TypeError, match=r"^api_key= needs a single provider"):
+    with pytest.raises(TypeError, match=r"^api_key= needs a single provider.*whose it is then; in Python, each Open"):
         choose_provider(f"{ONE},{TWO}", api_key="whose?")
 
 

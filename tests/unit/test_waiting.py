@@ -1,11 +1,12 @@
-"""What a terminal shows until the embedded model has read a prompt."""
+"""What a terminal shows until an answer begins."""
 
 from __future__ import annotations
 
 import io
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
@@ -50,10 +51,20 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, provider: str, out: bool, err: boo
     return output.getvalue(), errors.getvalue()
 
 
-def test_a_terminal_says_that_the_embedded_model_reads_and_removes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("provider", "line"),
+    [
+        ("Local", "reading the prompt …"),
+        ("Ollama", "waiting for Ollama …"),
+        ("Fallback", "waiting for an answer …"),
+    ],
+)
+def test_a_terminal_says_what_is_waited_for_and_removes_it(
+    provider: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(waiting, "SECONDS", 0)
-    written = shown(monkeypatch, provider="Local", out=True, err=True, late=True)
-    assert written == ("Hello\n", "reading the prompt …\r                    \r")
+    written = shown(monkeypatch, provider=provider, out=True, err=True, late=True)
+    assert written == ("Hello\n", f"{line}\r{' ' * len(line)}\r")
 
 
 def test_an_answer_in_time_needs_no_such_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,10 +73,16 @@ def test_an_answer_in_time_needs_no_such_line(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("provider", "out", "err"), [("Local", False, True), ("Local", True, False), ("Groq", True, True)]
+    ("out", "err", "quiet"), [(False, True, False), (True, False, False), (True, True, True), (True, True, False)]
 )
-def test_neither_a_pipe_nor_a_service_gets_it(
-    monkeypatch: pytest.MonkeyPatch, provider: str, out: bool, err: bool
+def test_only_a_terminal_gets_it_and_no_quiet_command(
+    monkeypatch: pytest.MonkeyPatch, out: bool, err: bool, quiet: bool
 ) -> None:
-    monkeypatch.setattr(waiting, "SECONDS", 0)
-    assert shown(monkeypatch, provider=provider, out=out, err=err, late=False) == ("Hello\n", "")
+    def at_once(seconds: float, act: Callable[[], object]) -> AbstractContextManager[None]:
+        act()
+        return nullcontext()
+
+    monkeypatch.setattr(waiting, "if_late", at_once)
+    monkeypatch.setattr(waiting, "is_quiet", lambda: quiet)
+    output, errors = shown(monkeypatch, provider="Ollama", out=out, err=err, late=False)
+    assert (output, bool(errors)) == ("Hello\n", out and err and not quiet)

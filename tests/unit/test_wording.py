@@ -38,6 +38,10 @@ from g4f_lite.testing import Scripted
         ),
         ("n=2: this gives one answer; client.chat.completions.create(n=…) gives several", "n=2: this gives one answer"),
         ("make it larger with Local(context=8192), or images=", "make it larger with --context 8192, or --image"),
+        (
+            "within 5 s; give a longer timeout=, or the chain a longer each=, if that is too short",
+            "within 5 s; give a longer --timeout if that is too short",
+        ),
         ("give the projector with mmproj= or", "give the projector with --mmproj or"),
         ("no .gguf file; a server is OpenAICompatible(…)", "no .gguf file; a server is named by --base-url"),
         ("none; for the service xai, write: provider='xai:grok-4'; so", "none; so"),

@@ -207,8 +207,7 @@ def command(
         client, results = begun(api_key="none")  # which a hosted batch lacks, and an estimate does not need
     if retry_failed:
         results.reject(lambda result: result.error is not None)
-    if reject_provider and not options["fresh"]:
-        _reject(results, reject_provider)
+    rejects = not options["fresh"] and _reject(results, reject_provider)
 
     def unused() -> int:
         """Count the answers in the store to other questions than those of the file."""
@@ -220,14 +219,14 @@ def command(
 
     with client:
         if estimate:
-            _tell_estimate(results, files, 0 if is_new or hosted else unused())
+            _tell_estimate(results, files, 0 if is_new or hosted else unused(), rejects, price)
             return
         results.check()
         if provider_options.is_default and client.provider.name == "Local" and not uses_of_keys():
             note("no provider is named, and the embedded model answers; -p names another")
         if not (is_new or hosted or options["fresh"]):
-            _tell_unused(results.estimate()._replace(unused=unused()), files)
-        BatchRun(client, results, rows, files, price, options["fresh"]).run()
+            _tell_unused(results.estimate()._replace(unused=unused()), files, rejects)
+        BatchRun(client, results, rows, files, price, options["fresh"], bool(options["rpm"])).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
@@ -243,8 +242,13 @@ def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
             options.choose(engine)
 
 
-def _reject(results: BatchResults[Any], names: Sequence[str]) -> None:
-    """Ask again for the stored answers of some providers, and note the names that no such answer has."""
+def _reject(results: BatchResults[Any], names: Sequence[str]) -> bool:
+    """Ask again for the stored answers of some providers, and note the names that no such answer has.
+
+    :returns: whether there are such answers
+    """
+    if not names:
+        return False
     stored = sorted({result.provider or "" for result in results.so_far})
     unwanted = {name.casefold() for name in names}
     for name in names:
@@ -252,27 +256,36 @@ def _reject(results: BatchResults[Any], names: Sequence[str]) -> None:
             known = f"; these answers are from {' and '.join(stored)}" if stored else ""
             note(f"no stored answer is from {name}{known}")
     results.reject(lambda result: (result.provider or "").casefold() in unwanted)
+    return not unwanted.isdisjoint(map(str.casefold, stored))
 
 
-def _tell_estimate(results: BatchResults[Any], files: BatchFiles, unused: int) -> None:
+def _tell_estimate(
+    results: BatchResults[Any], files: BatchFiles, unused: int, rejects: bool, price: PriceLike | None
+) -> None:
     """Print what would be sent.
 
     :param unused: how many answers in the store are to other questions than those of the file
+    :param rejects: whether answers of a provider are asked again
+    :param price: what ``--price`` says
     """
     estimate = results.estimate()._replace(unused=unused)
-    _tell_unused(estimate, files)
+    _tell_unused(estimate, files, rejects)
     failed = len(results) - estimate.calls - estimate.stored  # which a service that was given them has not answered
     told = estimate.in_words(failed, files.skipped)
+    if isinstance(price, dict) and estimate.calls and estimate.cost is None and not estimate.models:
+        model = next(iter(price))
+        named = f"-p PROVIDER:{model}" if estimate.first else f"-m {model}"  # of a chain, -m is for all members
+        told += f", or name the model, as in {named}: otherwise the server chooses, and no --price MODEL=P,A counts yet"
     if others := estimate.by_others:
         told += f"; with {' '.join(map(rejecting, others))}, what {' and '.join(others)} gave is asked again"
     click.echo(in_options(told))
 
 
-def _tell_unused(estimate: Estimate, files: BatchFiles) -> None:
+def _tell_unused(estimate: Estimate, files: BatchFiles, rejects: bool) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
     has_failed = files.failed is not None and files.failed != files.source and is_there(files.failed)
     failed = files.failed if has_failed else None
-    if files.store is not None and (unused := told_of_unused(estimate, files.store, failed)):
+    if files.store is not None and (unused := told_of_unused(estimate, files.store, failed, rejects)):
         note(unused)
 
 
