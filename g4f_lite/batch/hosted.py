@@ -33,7 +33,7 @@ from .plan import Plan
 from .result import Result
 from .results import BatchResults
 from .run import Outcome
-from .task import Calls, Task
+from .task import Calls, Place, Task
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -110,7 +110,8 @@ class HostedBatch(BatchResults[T]):
         self._took: dict[int, tuple[CallUsage, ...]] = {}  # by prompts whose results this object has fetched
         self._working = threading.RLock()
         self._store = plan.store = AnswerStore(f"{path}.store")
-        self._keys = [(bytes.fromhex(self._files[self._file_of[index]].digest), index) for index in range(len(self))]
+        digests = [bytes.fromhex(self._files[self._file_of[index]].digest) for index in range(len(self))]
+        self._places = [Place((digest, index)) for index, digest in enumerate(digests)]
         if not self._store.count() and len(self._state.failures) < len(self):
             for part in self._state.parts:  # the store was removed
                 part.is_fetched = False
@@ -228,7 +229,7 @@ class HostedBatch(BatchResults[T]):
         item: Any = self._inputs.items[index]  # type: ignore[index]
         label = self._plan.label(index)
         is_stored = self._file_of[index] in self._known_before
-        kept = self._store.find(self._keys[index])  # type: ignore[arg-type]
+        kept = self._store.find(self._places[index].key)  # type: ignore[union-attr]
         if kept is not None:
             answer = kept._replace(took=self._took.get(index, kept.took)).answer()
             return Result(index, item, answer, self._calls.output(answer), is_stored=is_stored, label=label)
@@ -324,7 +325,7 @@ class HostedBatch(BatchResults[T]):
                 failures[index] = redacted(of_failure(line), secrets)
                 return
             try:
-                self._store.keep(self._keys[index], kept)  # type: ignore[arg-type]
+                self._store.keep(self._places[index].key, kept)  # type: ignore[union-attr]
             except StoreError:
                 raise
             except G4FLiteError as error:  # an image of it cannot be fetched
