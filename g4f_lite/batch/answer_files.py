@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from ..answers.answer import Answer
 from ..errors import OutputError
-from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
+from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened, text_of
 from .result import Result
 
 # The columns that a table has beside those of the input.
@@ -100,7 +100,7 @@ class Writer:
     def _write_columns(self, values: dict[str, Any]) -> None:
         if self._csv is None:
             self._begin_columns([*values])
-        self._csv.writerow(values)
+        self._csv.writerow({name: value if value is None else text_of(value) for name, value in values.items()})
 
     def _begin_columns(self, names: list[str]) -> None:
         self._csv = csv.DictWriter(self.file, names, delimiter=self._delimiter, extrasaction="ignore")
@@ -156,10 +156,7 @@ def _has_answer(line: Any) -> bool:
 def _fields_in(value: Any, names: Sequence[str]) -> dict[str, Any]:
     """Return fields of the value of an answer as columns; empty where it does not have them."""
     found = value if isinstance(value, dict) else {}
-    return {
-        name: field if isinstance(field := found.get(name, ""), str) else json.dumps(field, ensure_ascii=False)
-        for name in names
-    }
+    return {name: text_of(found.get(name, "")) for name in names}
 
 
 def _output_of(result: Result[Any]) -> Any:

@@ -213,10 +213,14 @@ def fill(template: str, values: dict[str, Any]) -> str:
             names = ", ".join(map(str, values))
             hint = "" if re.fullmatch(r"[\w -]+", name) else "; write {{ and }} for braces that name no column"
             raise ValueError(f"there is no column {name!r} for the prompt; there are {names}{hint}")
-        found = "" if values[name] is None else values[name]
-        return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+        return "" if values[name] is None else text_of(values[name])
 
     return _PLACE.sub(value, template)
+
+
+def text_of(value: Any) -> str:
+    """Return a value of a JSON line as text: a string as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from ..arguments import warn
 from . import tables
 from .reading import Reading
 from .result import Result, position_of
-from .summary import BatchUsage, Estimate, estimate_of, told_of_failures
+from .summary import BatchUsage, Estimate, estimate_of, told_of_failures, told_of_fallbacks
 from .tables import NotAColumn, Results
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class BatchResults(Reading[T], NotAColumn):
     def texts(self) -> Any:
         """Return all texts, None for a failure: a list, or a Series with the same index where the prompts were one.
 
-        Failures are a UserWarning, unless ``progress=False``.
+        Failures are a UserWarning, unless ``progress=False``, and so are answers of a chain's other providers.
         """
         return self._warned(self._all(self)).texts()
 
@@ -154,9 +154,13 @@ class BatchResults(Reading[T], NotAColumn):
         return tables.html(self.usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
 
     def _warned(self, come: Results[T]) -> Results[T]:
-        """Return results, and warn of their failures, which a column does not show."""
-        if self._plan.progress is not False and (told := told_of_failures(come)):
-            warn(f"{told}; failures are None here, and results.failed has the errors")
+        """Return results, and warn of their failures and of who answered instead, which a column does not show."""
+        if self._plan.progress is not False:
+            if told := told_of_failures(come):
+                warn(f"{told}; failures are None here, and results.failed has the errors")
+            if told := told_of_fallbacks(come):
+                again = "with a store, .reject(lambda result: result.passed_over) asks them again"
+                warn(f"{told}; result.provider says who; {again}")
         return come
 
     def _all(self, results: Iterable[Result[T]]) -> Results[T]:

@@ -220,6 +220,15 @@ def told_of_failures(results: Sequence[Result[Any]]) -> str:
     return f"{len(failed):,} of {counted(len(results), 'prompt')} failed: {failed[0].error_text:.300}" if failed else ""
 
 
+def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
+    """Say how many answers came from another provider than the first of a chain, and why; nothing if none did."""
+    others = [result for result in results if result.passed_over]
+    if not others:
+        return ""
+    name, reason = next(iter(others[0].passed_over.items()))
+    return f"{len(others):,} of {counted(len(results), 'prompt')} were answered by others than {name}: {reason:.300}"
+
+
 def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> str:
     """Say that answers in a store are to other questions, and how many prompts are sent nevertheless."""
     return (

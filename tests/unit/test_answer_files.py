@@ -44,6 +44,12 @@ def test_a_table_says_that_an_answer_was_cut_and_what_it_took() -> None:
     assert head.endswith(";completion_tokens;mood;status;provider;model;served_model;error_type")
 
 
+def test_what_lines_of_json_nest_is_json_in_a_table_too() -> None:
+    file = io.StringIO()
+    Writer(file, "csv").write(Row({"meta": {"a": [1, "é"]}, "flag": True, "none": None, "half": 0.5}, "one"), CUT)
+    assert file.getvalue().splitlines()[1].startswith('"{""a"": [1, ""é""]}",true,,0.5,on,,length,')
+
+
 def test_a_line_says_who_answered_and_of_which_kind_an_error_is() -> None:
     cut, failed = map(json.loads, written("jsonl").splitlines())
     names = ("provider", "model", "served_model", "error_type", "status")

@@ -46,6 +46,18 @@ def test_a_result_and_the_store_know_why_others_did_not_answer(tmp_path: Path) -
         ]
 
 
+@pytest.mark.parametrize("read", [BatchResults.texts, lambda results: results.to_frame(meta=False)])
+def test_a_column_warns_of_answers_of_others(read: Any) -> None:
+    if read is not BatchResults.texts:
+        pytest.importorskip("pandas")
+    client = Client(Fallback([Down("One"), Counts()]))
+    told = "2 of 2 prompts were answered by others than One: One is down; result.provider says who; with a store, "
+    with pytest.warns(UserWarning, match=f"^{told}"):
+        read(client.map(["a", "b"]))
+    client.map(["a", "b"], progress=False).texts()
+    Client(Counts()).map(["a", "b"]).texts()
+
+
 def test_the_members_of_a_chain_in_a_chain_are_known_too() -> None:
     chain = Fallback([Down("One"), Fallback([Down("Two"), Counts()])])
     assert Client(chain).map(["a"])[0].passed_over == {"One": "One is down", "Two": "Two is down"}
@@ -67,7 +79,7 @@ def test_an_estimate_counts_what_others_gave(tmp_path: Path) -> None:
     results(Down(), Counts()).head(2)
     told = str(results(Down(), Counts()).estimate())
     assert told.startswith("1 prompt to send, 2 answers stored (2 by Counts); ")
-    results(Down(), Counts()).texts()
+    list(results(Down(), Counts()))
     estimate = results(Down(), Counts()).estimate()
     assert (estimate.calls, estimate.stored, estimate.by_others) == (0, 3, {"Counts": 3})
     rejected = results(Down(), Counts()).reject(lambda result: result.text == "a 1")
