@@ -76,9 +76,9 @@ class JsonFormat:
             raise _mismatch(f"the schema in response_format cannot be checked: {error!s:.200}", text) from error
         if wrong is not None:
             raise _mismatch(
-                f"the answer does not match the schema in response_format, at {wrong.json_path}: {wrong.message:.200}",
+                f"the answer does not match the schema in response_format, at {wrong.path}: {wrong.message}",
                 text,
-            ) from wrong
+            )
         return stripped
 
 

@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from ..errors import MissingDependencyError
 
@@ -19,6 +20,8 @@ try:
     import referencing.jsonschema
 except ImportError as error:
     raise MissingDependencyError('a JSON schema is checked with jsonschema: pip install "g4f-lite[typed]"') from error
+
+from .schema_choices import any_of, one_of, type_
 
 MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
 _ALL_WITH_ALL = ("unevaluatedItems", "unevaluatedProperties")  # for which jsonschema compares each part with all others
@@ -39,6 +42,13 @@ def _refusing() -> Iterator[None]:
         ) from error
 
 
+class Wrong(NamedTuple):
+    """What is wrong with a value, without that value; jsonschema's error keeps it, and takes seconds to print it."""
+
+    message: str
+    path: str
+
+
 class SchemaCheck:
     """A check of JSON, which fetches no schema that this one refers to: it may be a client's of a server.
 
@@ -52,18 +62,18 @@ class SchemaCheck:
         self._limit = threading.local()  # several threads may check with it
         with _refusing():
             kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-            functions = {**kind.VALIDATORS, "uniqueItems": _unique_items}
             bounded = jsonschema.validators.extend(
-                kind, {name: self._bounded(name, each) for name, each in functions.items()}
+                kind, {name: self._bounded(name, _OWN.get(name, each)) for name, each in kind.VALIDATORS.items()}
             )
             # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
             bounded.evolve = attrs.evolve
+            bounded.descend = _first_of(bounded.descend)
             wrong = self._first_error(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), schema)
         if wrong is not None:
-            raise ValueError(f"the JSON schema is invalid: {wrong.message:.200} - at `{wrong.json_path}`") from wrong
+            raise ValueError(f"the JSON schema is invalid: {wrong.message} - at `{wrong.path}`")
         with _refusing():
             self._validator = bounded(schema, registry=referencing.jsonschema.EMPTY_REGISTRY)
-        self.keywords = functions.keys()
+        self.keywords = kind.VALIDATORS.keys()
 
     @_refusing()
     def missing_references(self) -> list[str]:
@@ -86,16 +96,17 @@ class SchemaCheck:
 
         return [*filter(leads_nowhere, dict.fromkeys(map(json.loads, found)))]
 
-    def first_error(self, value: Any) -> Any:
-        """Return the first ``jsonschema.ValidationError`` of a value, or None if it matches.
+    def first_error(self, value: Any) -> Wrong | None:
+        """Return the first thing that is wrong with a value, or None if it matches.
 
         :raises TimeoutError: if that takes too long
         """
         return self._first_error(self._validator, value)
 
-    def _first_error(self, validator: Any, value: Any) -> Any:
+    def _first_error(self, validator: Any, value: Any) -> Wrong | None:
         self._limit.ends_at = time.thread_time() + MAX_SECONDS
-        return next(validator.iter_errors(value), None)
+        error = next(validator.iter_errors(value), None)
+        return None if error is None else Wrong(error.message[:200], error.json_path)
 
     def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
@@ -110,6 +121,11 @@ class SchemaCheck:
     def _check_time(self) -> None:
         if time.thread_time() > self._limit.ends_at:
             raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
+
+
+def _first_of(descend: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """Look for one error of each part: some keywords of jsonschema keep them all, and each contains a whole value."""
+    return lambda *args, **options: islice(descend(*args, **options), 1)
 
 
 class _Watched:
@@ -144,3 +160,6 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, list):
         return list(map(_comparable, value))
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_OWN = {"anyOf": any_of, "oneOf": one_of, "type": type_, "uniqueItems": _unique_items}  # in the place of jsonschema's

@@ -69,7 +69,7 @@ class SchemaReader:
         except Exception as error:  # a $ref of the schema goes round in a circle
             raise Mismatch(f"it cannot be checked: {error!s:.200}") from error
         if wrong is not None:
-            raise Mismatch(f"{wrong.message:.200} - at `{wrong.json_path}`") from wrong
+            raise Mismatch(f"{wrong.message} - at `{wrong.path}`")
         return value
 
     def element(self) -> dict[str, Any]:

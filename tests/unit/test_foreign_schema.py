@@ -9,6 +9,7 @@ import pytest
 from g4f_lite.contrib.server.foreign_schema import costly_part
 
 PATTERN, REFERENCES = "a pattern", "references that lead to so many others"
+UNEVALUATED = "unevaluatedItems or unevaluatedProperties"
 
 
 def doubling(levels: int) -> dict[str, Any]:
@@ -27,6 +28,8 @@ PERSON = {"type": "object", "properties": {"boss": {"$ref": "#/$defs/Person"}, "
         ({"type": "object"}, None),
         ({"anyOf": [{"items": {"pattern": "(a+)+$"}}]}, PATTERN),
         ({"patternProperties": {}}, PATTERN),
+        ({"allOf": [{"prefixItems": [{}]}], "unevaluatedItems": False}, UNEVALUATED),
+        ({"properties": {"a": {"unevaluatedProperties": {}}}}, UNEVALUATED),
         ({"$ref": "#/$defs/Person", "$defs": {"Person": PERSON}}, None),
         ({"$ref": "#"}, None),
         ({"$ref": "#/nowhere/0"}, None),
@@ -40,5 +43,5 @@ PERSON = {"type": "object", "properties": {"boss": {"$ref": "#/$defs/Person"}, "
         ({"items": {"$schema": "http://json-schema.org/draft-07/schema#"}}, None),
     ],
 )
-def test_what_could_take_for_ever_is_named(schema: Any, part: str | None) -> None:
+def test_what_could_take_for_ever_or_all_memory_is_named(schema: Any, part: str | None) -> None:
     assert costly_part(schema) == part

@@ -1,4 +1,4 @@
-"""What in a schema of somebody else's would take this process for ever, where answers are held to it here."""
+"""What in a schema of somebody else's would take this process for ever or all memory, where answers are held to it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from typing import Any
 from .schema_references import References, objects_of
 
 _MOST_REFERENCES = 10_000  # that are followed, if each one is followed wherever it stands
-_PATTERNS = frozenset({"pattern", "patternProperties"})
+_COSTLY = {
+    "a pattern": frozenset({"pattern", "patternProperties"}),
+    "unevaluatedItems or unevaluatedProperties": frozenset({"unevaluatedItems", "unevaluatedProperties"}),
+}
 _ELSEWHERE = frozenset({"$dynamicRef", "$recursiveRef"})
 
 
 def costly_part(schema: Any) -> str | None:
-    """Return what could take for ever to check, or None: the schema or the text may be made for it.
+    """Return what could take for ever or all memory to check, or None: the schema or the text may be made for it.
 
-    A regular expression may try for ever, and references may double at each level of a short schema.
+    A regular expression may try for ever, and references may double at each level of a short schema. To find
+    the unevaluated parts of a value, jsonschema lists the evaluated ones anew behind each reference.
     """
-    if not all(map(_PATTERNS.isdisjoint, objects_of(schema))):
-        return "a pattern"
+    for part, keywords in _COSTLY.items():
+        if not all(map(keywords.isdisjoint, objects_of(schema))):
+            return part
     try:
         are_many = _references_in(schema) > _MOST_REFERENCES
     except RecursionError:  # each leads to the next, hundreds of times
