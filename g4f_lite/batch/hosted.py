@@ -16,6 +16,7 @@ from ..answers.short_traceback import with_short_errors
 from ..errors import (
     DeadlineExceededError,
     G4FLiteError,
+    OutputError,
     ProviderError,
     ResponseFormatError,
     ResponseStatusError,
@@ -23,11 +24,12 @@ from ..errors import (
     StreamInterruptedError,
     TransportError,
 )
-from ..http.redact import redact
-from ..providers.openai.batches import BatchAPI, of_failure, redacted
+from ..http.redact import scrub
+from ..providers.openai.batches import BatchAPI
 from ..store.answers import AnswerStore, Kept
+from . import kept_errors
 from .hosted_requests import RequestFile, files_of, index_in
-from .hosted_state import Part, State
+from .hosted_state import Part, State, is_line
 from .inputs import Inputs
 from .plan import Plan
 from .result import Result
@@ -227,17 +229,33 @@ class HostedBatch(BatchResults[T]):
     def _result(self, index: int) -> Result[T]:
         """Return the result of a prompt, which is in the store, or among the failures."""
         item: Any = self._inputs.items[index]  # type: ignore[index]
-        label = self._plan.label(index)
-        is_stored = self._file_of[index] in self._known_before
+        facts: dict[str, Any] = {
+            "is_stored": self._file_of[index] in self._known_before,
+            "label": self._plan.label(index),
+        }
         kept = self._store.find(self._places[index].key)  # type: ignore[union-attr]
-        if kept is not None:
-            answer = kept._replace(took=self._took.get(index, kept.took)).answer()
-            return Result(index, item, answer, self._calls.output(answer), is_stored=is_stored, label=label)
+        if kept is None:
+            return Result(index, item, error=self._failure(index), **facts)
         try:
-            self._kept_in(index, self._state.failures.get(index) or self._missing(index))
+            answer = kept._replace(took=self._took.get(index, kept.took)).answer()
+            return Result(index, item, answer, self._calls.output(answer), **facts)
+        except G4FLiteError as error:  # the type of the output has changed
+            scrub(error, self._files[self._file_of[index]].api.provider.secrets())
+            return Result(index, item, error=error, **facts)
+
+    def _failure(self, index: int) -> G4FLiteError:
+        """Return why there is no answer in the store to a prompt."""
+        kept = self._state.failures.get(index)
+        if kept is not None and not is_line(kept):
+            return kept_errors.from_json(kept)
+        try:
+            answer = self._kept_in(index, kept or self._missing(index)).answer()
         except G4FLiteError as error:
-            return Result(index, item, error=error, is_stored=is_stored, label=label)
-        raise AssertionError("the line of a failure holds an answer")
+            return error
+        text = "the answer did not fit when it came, and does now: it is in .partial; retry_failed() asks again"
+        unfit = OutputError(text, provider=answer.provider, step="stream", partial=str(answer))
+        unfit.usage = answer.usage
+        return unfit
 
     def _request(self, index: int) -> tuple[BatchAPI, dict[str, Any]]:
         task = self._task(index)
@@ -309,9 +327,9 @@ class HostedBatch(BatchResults[T]):
                         self._fetch(number, file, part)
 
     def _fetch(self, number: int, file: RequestFile, part: Part) -> None:
-        """Fetch the results of a part: answers into the store, and the lines of failures into the state."""
+        """Fetch the results of a part: answers into the store, and the errors of the others into the state."""
         answered: set[int] = set()
-        failures: dict[int, Any] = {}
+        failures: dict[int, dict[str, Any]] = {}
         used: dict[int, list[Any]] = {}  # counted at the end: a download that is cut is begun again
 
         def take(line: dict[str, Any], secrets: Iterable[str]) -> None:
@@ -321,15 +339,12 @@ class HostedBatch(BatchResults[T]):
             used[index] = []
             try:
                 kept = self._kept_in(index, line, used[index], secrets)
-            except G4FLiteError:
-                failures[index] = redacted(of_failure(line), secrets)
-                return
-            try:
                 self._store.keep(self._places[index].key, kept)  # type: ignore[union-attr]
             except StoreError:
                 raise
-            except G4FLiteError as error:  # an image of it cannot be fetched
-                failures[index] = {"error": {"message": redact(str(error), secrets)}}
+            except G4FLiteError as error:  # also if an image of it cannot be fetched
+                scrub(error, secrets)
+                failures[index] = kept_errors.to_json(error)
             else:
                 answered.add(index)
 

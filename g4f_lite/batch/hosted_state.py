@@ -13,6 +13,7 @@ from ..errors import StoreError
 from ..http.checks import shorten
 from ..providers.openai.fields import count_in, number_in, text_in
 from ..store.whole_file import write_whole
+from . import kept_errors
 
 _FORMAT = "g4f_lite hosted batch"
 _VERSION = 1
@@ -84,7 +85,9 @@ class State:
         self.path = path
         self.run = uuid.uuid4().hex
         self.parts = [Part(digest) for digest in digests]
-        self.failures: dict[int, Any] = {}  # the lines of failed requests, by the positions of their prompts
+        # By the positions of the prompts that failed: what is kept of their errors, the line of the service where an
+        # earlier version wrote the file, or None where the service gave none.
+        self.failures: dict[int, dict[str, Any] | None] = {}
         self.load()
 
     @property
@@ -119,6 +122,9 @@ class State:
         try:
             parts = [_part_of(part) for part in value["parts"]]
             failures = {int(index): line and dict(line) for index, line in value["failures"].items()}
+            for kept in filter(None, failures.values()):
+                if not is_line(kept):
+                    kept_errors.from_json(kept)
             run = str(value["run"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{self.path} is damaged: {error!r}; restore a copy", self.path) from error
@@ -145,6 +151,11 @@ class State:
             write_whole(str(self.path), json.dumps(value, indent=1).encode())
         except OSError as error:
             raise StoreError(f"{self.path} cannot be written: {error}", self.path, reason="unwritable") from error
+
+
+def is_line(kept: Mapping[str, Any]) -> bool:
+    """Return whether what is kept of a failure is the line of the service, as in the file of an earlier version."""
+    return "custom_id" in kept or "kind" not in kept
 
 
 def _part_of(value: Mapping[str, Any]) -> Part:

@@ -41,6 +41,7 @@ class Plan:
     :param executor: what makes the calls; None for threads of our own
     :param labels: the labels of the prompts, where they are a pandas Series
     :param is_unwanted: whether a result that is there already is not used; None where all are
+    :ivar unfit: the places of answers in the store that are not values of the type of the output, which has changed
     """
 
     calls: Calls
@@ -57,6 +58,7 @@ class Plan:
     executor: Executor | None = None
     labels: Sequence[Any] | None = None
     is_unwanted: Callable[[Result[Any]], bool] | None = None
+    unfit: set[Place] = field(default_factory=set)
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     # By model, of the provider of all, with that of the first member and its name.
     _scopes: dict[str | None, tuple[str, tuple[str, str] | None]] = field(default_factory=dict)
@@ -69,10 +71,9 @@ class Plan:
         self._scopes.clear()
         self._accepts_text = False
 
-    @property
-    def replaces(self) -> bool:
-        """Whether a new answer takes the place of a stored one."""
-        return self.fresh or self.is_unwanted is not None
+    def replaces(self, place: Place) -> bool:
+        """Return whether a new answer takes the place of a stored one."""
+        return self.fresh or self.is_unwanted is not None or place in self.unfit
 
     def wants(self, result: Result[Any]) -> bool:
         """Return whether a result that is there already is used."""
@@ -146,7 +147,8 @@ class Plan:
         try:
             answer = kept.answer()
             output = self.calls.output(answer)
-        except (G4FLiteError, ValueError):  # the type of the output has changed
+        except G4FLiteError:  # the type of the output has changed
+            self.unfit.add(place)
             return None
         result = Result(
             index,
@@ -170,10 +172,11 @@ class Plan:
         if self.store is None:
             return
         if place.alone is None or not kept.alone:
-            self.store.keep(place.key, kept, replace=self.replaces)
+            self.store.keep(place.key, kept, replace=self.replaces(place))
             return
         kept = kept._replace(provider=kept.alone, passed_over={})
-        self.store.keep(place.alone, kept, replace=self.replaces, instead_of=place.key if self.replaces else None)
+        replaced = place.key if self.replaces(place) else None
+        self.store.keep(place.alone, kept, replace=replaced is not None, instead_of=replaced)
 
     def unused(self, places: Iterable[Place | None]) -> int:
         """Count the answers in the store to other questions than those with some places.

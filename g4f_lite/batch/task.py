@@ -113,4 +113,7 @@ class Calls(Protocol):
         """Return what all calls of the client have cost in US dollars, and how many of them have no known price."""
 
     def output(self, answer: Answer) -> Any:
-        """Return the answer as the type that was asked for."""
+        """Return the answer as the type that was asked for.
+
+        :raises OutputError: if it is not a value of the type
+        """

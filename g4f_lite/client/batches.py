@@ -15,7 +15,7 @@ from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
 from ..batch.pace import prompt_tokens
 from ..batch.tables import columns_of
-from ..errors import MissingDependencyError
+from ..errors import MissingDependencyError, OutputError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
 from ..providers.identity import identity_of
@@ -195,7 +195,16 @@ class BatchCalls:
             return 0.0, usage.unpriced
 
     def output(self, answer: Answer) -> Any:
-        return answer if self._output is None else self._kind.convert(answer)
+        if self._output is None:
+            return answer
+        kind = self._kind
+        try:
+            return kind.convert(answer)
+        except ValueError as reason:
+            text = f"the answer is not a valid {kind.name}: {reason}"
+            error = OutputError(text, provider=answer.provider, step="stream", partial=str(answer))
+            error.usage = answer.usage
+            raise error from reason
 
     @property
     def _kind(self) -> Output[Any]:

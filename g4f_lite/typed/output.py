@@ -15,6 +15,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError('typed answers need msgspec: pip install "g4f-lite[typed]"') from error
 
+from .check_time import in_bounded_time
 from .lenient import json_in, plain_json
 from .mismatch import Mismatch
 from .schema import Schema
@@ -42,9 +43,10 @@ class Reader(Protocol[Value]):
 
 @contextmanager
 def _in_time() -> Iterator[None]:
-    """Raise a check that takes too long as a mismatch; no other JSON in the text is checked after it."""
+    """Raise checks that take too long as a mismatch; no other JSON in the text is checked after that."""
     try:
-        yield
+        with in_bounded_time():
+            yield
     except TimeoutError as error:
         raise Mismatch(f"it cannot be checked: {error}") from error
 

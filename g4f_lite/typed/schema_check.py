@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -21,9 +19,9 @@ try:
 except ImportError as error:
     raise MissingDependencyError('a JSON schema is checked with jsonschema: pip install "g4f-lite[typed]"') from error
 
+from .check_time import check_time, in_bounded_time
 from .schema_choices import any_of, one_of, type_
 
-MAX_SECONDS = 5.0  # of computing: 100 kB take a fifth of one, unless a choice leads back to itself in each branch
 _ALL_WITH_ALL = ("unevaluatedItems", "unevaluatedProperties")  # for which jsonschema compares each part with all others
 
 
@@ -59,16 +57,15 @@ class SchemaCheck:
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
-        self._limit = threading.local()  # several threads may check with it
         with _refusing():
             kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
             bounded = jsonschema.validators.extend(
-                kind, {name: self._bounded(name, _OWN.get(name, each)) for name, each in kind.VALIDATORS.items()}
+                kind, {name: _bounded(name, _OWN.get(name, each)) for name, each in kind.VALIDATORS.items()}
             )
             # A part that names its dialect is checked by the same class; jsonschema would take its own, without bounds.
             bounded.evolve = attrs.evolve
             bounded.descend = _first_of(bounded.descend)
-            wrong = self._first_error(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), schema)
+            wrong = _first_error(bounded(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), schema)
         if wrong is not None:
             raise ValueError(f"the JSON schema is invalid: {wrong.message} - at `{wrong.path}`")
         with _refusing():
@@ -101,26 +98,26 @@ class SchemaCheck:
 
         :raises TimeoutError: if that takes too long
         """
-        return self._first_error(self._validator, value)
+        return _first_error(self._validator, value)
 
-    def _first_error(self, validator: Any, value: Any) -> Wrong | None:
-        self._limit.ends_at = time.thread_time() + MAX_SECONDS
+
+def _first_error(validator: Any, value: Any) -> Wrong | None:
+    with in_bounded_time():
         error = next(validator.iter_errors(value), None)
-        return None if error is None else Wrong(error.message[:200], error.json_path)
+    return None if error is None else Wrong(error.message[:200], error.json_path)
 
-    def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
-            self._check_time()
-            if name in _ALL_WITH_ALL and isinstance(value, (dict, list)):
-                value = (_WatchedDict if isinstance(value, dict) else _WatchedList)(value)
-                value.watch = self._check_time
-            return function(validator, wanted, value, schema)
 
-        return keyword
+def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the function that checks a keyword look at the time before it begins."""
 
-    def _check_time(self) -> None:
-        if time.thread_time() > self._limit.ends_at:
-            raise TimeoutError(f"that takes more than {MAX_SECONDS:g} s of computing")
+    def keyword(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+        check_time()
+        if name in _ALL_WITH_ALL and isinstance(value, (dict, list)):
+            value = (_WatchedDict if isinstance(value, dict) else _WatchedList)(value)
+            value.watch = check_time
+        return function(validator, wanted, value, schema)
+
+    return keyword
 
 
 def _first_of(descend: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,25 @@ class JSON(Member):
 class Schemas(JSON):
     reads_schema = True
     known_options = frozenset({"response_format"})
+
+
+def test_a_new_answer_takes_the_place_of_one_of_the_first_member_that_fits_its_type_no_more(store: Path) -> None:
+    pytest.importorskip("msgspec")
+
+    @dataclass
+    class Count:
+        value: int
+
+        def __post_init__(self) -> None:
+            if self.value in unknown:
+                raise ValueError("no such number")
+
+    unknown: set[int] = set()
+    chain = Fallback([first := JSON("A"), JSON("B")])
+    assert ask(first, ["a"], store, output=Count).outputs() == [Count(1)]
+    unknown.add(1)
+    for provider in (chain, chain, first):
+        assert ask(provider, ["a"], store, output=Count).outputs() == [Count(2)]
 
 
 @pytest.mark.parametrize(

@@ -221,15 +221,6 @@ def test_tokens_are_counted_and_corrected() -> None:
     assert sent_at(meter, clock, [100, 1, 1]) == [1002, 1002, 1002.1]
 
 
-def test_a_number_of_tokens_that_cannot_be_holds_nobody_up_for_ever() -> None:
-    meter = LocalMeter(tpm=600, clock=Clock())
-    meter.correct(2**62)
-    assert meter.reserve(1) == 600
-    meter = LocalMeter(tpm=600, clock=Clock())
-    meter.reserve(2**62)
-    assert meter.reserve(1) == 600
-
-
 def test_a_call_that_was_closed_waits_no_longer() -> None:
     slept: list[float] = []
     meter = LocalMeter(rpm=1, clock=Clock())

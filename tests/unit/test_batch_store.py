@@ -7,6 +7,7 @@ import itertools
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from g4f_lite.providers.identity import identity_of
 from g4f_lite.store.answers import AnswerStore
 from g4f_lite.store.database import Database
 from g4f_lite.store.delta_json import from_json, to_json
+from g4f_lite.testing import Scripted
 
 from .batch_providers import DELTAS, PNG, Counts
 
@@ -128,6 +130,29 @@ def test_stored_answers_that_are_not_wanted_are_asked_again_and_replaced(tmp_pat
     assert (results.estimate().calls, results.estimate().stored) == (1, 2)
     assert results.texts() == ["a 1", "b 4", "b 3"]
     assert texts(provider, ["a", "b", "b"], path) == ["a 1", "b 4", "b 3"]
+
+
+def test_stored_answers_that_fit_the_type_no_more_are_asked_again_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("msgspec")
+
+    @dataclass
+    class City:
+        name: str
+
+        def __post_init__(self) -> None:
+            if self.name in unknown:
+                raise ValueError("no such city")
+
+    unknown: set[str] = set()
+    scripted = Scripted('{"name": "Oslo"}', '{"name": "Rome"}')
+    client, path = Client(scripted), tmp_path / "answers.db"
+    assert client.map(["a"], output=City, store=path).outputs() == [City("Oslo")]
+    unknown.add("Oslo")
+    for _ in range(2):
+        assert client.map(["a"], output=City, store=path).outputs() == [City("Rome")]
+    assert len(scripted.calls) == 2
 
 
 def test_equal_prompts_are_asked_each_and_stored_each(tmp_path: Path) -> None:

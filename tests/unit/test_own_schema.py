@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 from g4f_lite import Client, Conversation, MissingDependencyError, OutputError, OutputTruncatedError, RefusalError
 from g4f_lite.answers.deltas import Finish, Refusal
 from g4f_lite.testing import Scripted
-from g4f_lite.typed import schema_check
+from g4f_lite.typed import check_time, schema_check
 from g4f_lite.typed.mismatch import Mismatch
 from g4f_lite.typed.output import Output
 
@@ -186,7 +187,7 @@ def test_the_extra_is_named(monkeypatch):
 
 
 def test_a_check_that_takes_too_long_is_not_made_for_each_part_of_the_text(monkeypatch):
-    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(check_time, "MAX_SECONDS", 0.05)
     values = []
     first_error = schema_check.SchemaCheck.first_error
     monkeypatch.setattr(
@@ -195,6 +196,15 @@ def test_a_check_that_takes_too_long_is_not_made_for_each_part_of_the_text(monke
     with pytest.raises(Mismatch, match=r"it cannot be checked: that takes more than 0\.05 s of computing"):
         Output.of(CHOICES).convert(f"{nested(40)} {nested(41)}".replace("'", '"'))
     assert len(values) == 1
+
+
+def test_all_json_in_a_text_is_checked_within_one_limit(monkeypatch):
+    output = Output.of({"type": "object"})
+    seconds = itertools.count(step=1.5)  # between two looks at the clock
+    monkeypatch.setattr(check_time.time, "thread_time", lambda: next(seconds))
+    assert output.convert('{"a": 1}') == {"a": 1}
+    with pytest.raises(Mismatch, match=r"it cannot be checked: that takes more than 5 s of computing"):
+        output.convert(" and ".join(f'{{"a": {number}}}' for number in range(5)))
 
 
 def test_a_reference_that_leads_out_of_the_schema_is_an_error_of_the_answer():

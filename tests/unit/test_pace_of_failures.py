@@ -1,4 +1,4 @@
-"""What a call that fails takes of a client's pace: nothing, where nothing of an answer came."""
+"""What keeps one call from taking a client's pace from all others: numbers that cannot be, and failures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from contextlib import suppress
 import pytest
 
 from g4f_lite import Client, Pace, ServiceError
+from g4f_lite.batch.pace import LocalMeter
 from g4f_lite.testing import Scripted
 
 Ask = Callable[[Client], object]
+
+
+def test_a_number_of_tokens_that_cannot_be_holds_nobody_up_for_ever() -> None:
+    meter = LocalMeter(tpm=600, clock=lambda: 100.0)
+    meter.correct(2**62)
+    assert meter.reserve(1) == 600
+    meter = LocalMeter(tpm=600, clock=lambda: 100.0)
+    meter.reserve(2**62)
+    assert meter.reserve(1) == 600
 
 
 @pytest.mark.parametrize(

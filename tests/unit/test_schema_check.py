@@ -10,7 +10,7 @@ import pytest
 
 from g4f_lite import ResponseFormatError
 from g4f_lite.client.json_format import JsonFormat
-from g4f_lite.typed import schema_check
+from g4f_lite.typed import check_time
 from g4f_lite.typed.mismatch import Mismatch
 from g4f_lite.typed.schema_check import SchemaCheck
 from g4f_lite.typed.schema_reader import reader_of
@@ -63,7 +63,7 @@ def test_unique_items_are_not_all_compared_with_each_other() -> None:
 def test_a_check_that_takes_too_long_ends(schema: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     check = SchemaCheck(schema)
     assert "not valid under any of" in check.first_error(nested(2)).message
-    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(check_time, "MAX_SECONDS", 0.05)
     with pytest.raises(TimeoutError, match=r"more than 0\.05 s of computing"):
         check.first_error(nested(40))
 
@@ -71,7 +71,7 @@ def test_a_check_that_takes_too_long_ends(schema: dict[str, Any], monkeypatch: p
 def test_a_dialect_that_a_reference_leads_back_to_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     branch = {**DIALECT, "type": "object", "properties": {"a": {"$ref": "#"}}}
     schema = {**DIALECT, "anyOf": [{**branch, "required": ["b"]}, {**branch, "required": ["c"]}]}
-    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(check_time, "MAX_SECONDS", 0.05)
     with pytest.raises(TimeoutError):
         SchemaCheck(schema).first_error(nested(40))
 
@@ -89,13 +89,13 @@ def test_a_keyword_that_takes_too_long_ends(
 ) -> None:
     check = SchemaCheck({**dialect, **schema})
     assert check.first_error(parts(map(str, range(100)))) is None
-    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.1)
+    monkeypatch.setattr(check_time, "MAX_SECONDS", 0.1)
     with pytest.raises(TimeoutError):
         check.first_error(parts(map(str, range(30_000))))
 
 
 def test_an_answer_that_takes_too_long_to_check_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(check_time, "MAX_SECONDS", 0.05)
     json_format = JsonFormat({"type": "json_schema", "json_schema": {"name": "x", "schema": CHOICES}})
     with pytest.raises(ResponseFormatError, match="the schema in response_format cannot be checked: that takes more"):
         json_format.check(json.dumps(nested(40)))
@@ -130,7 +130,7 @@ def test_a_schema_that_takes_too_long_to_check_is_refused(
     dialect: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema = {**dialect, "properties": {str(number): {} for number in range(10_000)}}
-    monkeypatch.setattr(schema_check, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(check_time, "MAX_SECONDS", 0.05)
     with pytest.raises(ValueError, match=r"too large to be checked: that takes more than 0\.05 s of computing"):
         SchemaCheck(schema)
 

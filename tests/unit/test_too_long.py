@@ -25,6 +25,7 @@ from g4f_lite.contrib.server.failures import api_error
 from g4f_lite.providers.ai_chats.wire import error_of as error_of_ai_chats
 from g4f_lite.providers.ai_engine.errors import error_of as error_of_ai_engine
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN
+from g4f_lite.providers.openai.errors import error_of as error_of_openai
 from g4f_lite.providers.too_long import is_too_long, too_long
 from g4f_lite.testing import Scripted
 from g4f_lite.typed.ways import is_refusal
@@ -120,6 +121,13 @@ def test_a_prompt_that_is_too_long_is_told_from_other_errors(error: dict[str, An
 )
 def test_what_a_shorter_prompt_does_not_mend_is_another_error(label: str, said: str, status: int) -> None:
     assert not is_too_long(label, said, status)
+
+
+@pytest.mark.parametrize(("letters", "kind"), [(8000, ContextLengthExceededError), (8192, ServiceError)])
+@pytest.mark.parametrize("name", ["message", "code"])
+def test_the_end_of_a_very_long_error_is_not_read(name: str, letters: int, kind: type[Exception]) -> None:
+    said = {"message": "no", name: f"{'x' * letters} prompt too long, context_length_exceeded"}
+    assert type(error_of_openai(said, 400, {})) is kind
 
 
 def test_sites_say_it_too() -> None:

@@ -14,7 +14,7 @@ import requests
 from g4f_lite import AuthenticationError, Client, HostedBatch, OpenAICompatible, ResponseFormatError, TransportError
 from g4f_lite.emulator import Emulator
 
-from .hosted import batch_of
+from .hosted import answer_line, answered_by, batch_of
 
 KEY = "Zq9secretVALUE77xyz"  # which looks like none, so that it has to be known
 
@@ -90,6 +90,17 @@ def test_a_line_with_an_error_is_told_without_the_key(
     assert KEY not in path.read_text()
     assert "bad key ***" in caplog.text
     assert KEY not in caplog.text
+
+
+def test_an_image_that_cannot_be_fetched_is_told_without_the_key(
+    client: Client, emulator: Emulator, path: Path
+) -> None:
+    image = {"type": "image_url", "image_url": {"url": f"{emulator.url}/cat.png"}}
+    emulator.fail("status", path="/cat.png", status=404, body=f"no image for {KEY}", times=None)
+    answered_by([answer_line(0, "", message={"images": [image]})], client, emulator, path, ["one"])
+    for _ in range(2):
+        assert "no image for ***" in str(batch_of(client, path, ["one"])[0].error)
+    assert KEY not in path.read_text()
 
 
 def test_the_status_is_shown_without_the_key(client: Client, emulator: Emulator, path: Path) -> None:

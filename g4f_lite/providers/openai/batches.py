@@ -35,8 +35,6 @@ _STEP = "batch"
 _READ_BYTES = 64 * 1024
 _LISTED = 100  # batches on a page
 _MOST_PAGES = 20
-_MOST_OF_FAILURE = 256 * 1024  # characters of a line, which stays in memory and in the file
-_QUOTED = 2000  # characters of a longer one
 # The ids in a batch: requests name them, so they stay as they are, and are refused if they are a secret.
 _IDS = ("id", "output_file_id", "error_file_id")
 Result = TypeVar("Result")
@@ -154,8 +152,6 @@ class BatchAPI:
                     delta.fetch = self._fetch_image
                 yield delta
             return
-        line = of_failure(line)
-        _, body = _response_in(line)
         error = None if status is None else service_error(status, body)
         error = error or error_of(line.get("error"), status, dict(line))
         raise with_body(error or ServiceError(f"the request failed: {shorten(json.dumps(line))}", status=status), line)
@@ -264,24 +260,14 @@ def _response_in(line: Mapping[str, Any]) -> tuple[int | None, Any]:
     return (number_in(response, "status_code"), response.get("body")) if isinstance(response, dict) else (None, None)
 
 
-def of_failure(line: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the line of a request that failed, with little of what came if that is very long."""
-    text = json.dumps(line)
-    if len(text) <= _MOST_OF_FAILURE:
-        return line
-    status, _ = _response_in(line)
-    error = {"message": f"{len(text):,} characters came: {text[:_QUOTED]}"}
-    return {"error": error} if status is None else {"response": {"status_code": status, "body": {"error": error}}}
-
-
-def redacted(value: Any, secrets: Iterable[str]) -> Any:
+def _redacted(value: Any, secrets: Iterable[str]) -> Any:
     """Return a copy of a JSON value whose texts contain no secret, and no control character."""
     if isinstance(value, str):
         return redact(value, secrets)
     if isinstance(value, list):
-        return [redacted(each, secrets) for each in value]
+        return [_redacted(each, secrets) for each in value]
     if isinstance(value, dict):
-        return {redact(name, secrets): redacted(each, secrets) for name, each in value.items()}
+        return {redact(name, secrets): _redacted(each, secrets) for name, each in value.items()}
     return value
 
 
@@ -295,4 +281,4 @@ def _batch_of(value: Any, secrets: Iterable[str]) -> dict[str, Any]:
         raise ResponseFormatError(f"expected a batch with a status, got {shorten(json.dumps(value), 200)}")
     for name in _IDS:
         _refuse_secret(text_in(value, name), secrets)
-    return {name: each if name in _IDS else redacted(each, secrets) for name, each in value.items()}
+    return {name: each if name in _IDS else _redacted(each, secrets) for name, each in value.items()}

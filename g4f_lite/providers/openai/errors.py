@@ -25,6 +25,7 @@ from .reasons import attempt_of, reason_of
 _LABELS = ("code", "type", "status", "error_code", "error")
 _WORDS = ("message", "msg", "detail", "error_msg", "error_message", "error_description", "status_msg")
 _MODEL_CHARACTERS = 1000  # that are shown of the refusal of a model, which may name others, as a chain of several does
+_READ_CHARACTERS = 8 * 1024  # of an error's words: to search a million takes a quarter of a second
 LOADING_SECONDS = 2.0  # between two looks at whether a server has loaded its model
 _SUCCESS = (None, False, "", 0, "0", 200, "200", "ok", "OK", "success", "Success", "SUCCESS")
 _FAILED_STATES = ("error", "failed", "fail", "failure")
@@ -148,12 +149,13 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         return None
     if isinstance(error, list) and len(error) == 1:
         error = error[0]
-    said = reason_of(error)
+    said = reason_of(error)[:_READ_CHARACTERS]
     text = shorten(said or json.dumps(error))
     if attempt := attempt_of(error):
         text += f" The model wrote: {shorten(attempt)}"
     labels = [error.get(name) for name in _LABELS] if isinstance(error, dict) else []
-    label = " ".join(str(each) for each in labels if isinstance(each, (str, int))).lower()
+    label = " ".join(str(each) for each in labels if isinstance(each, (str, int)))
+    label = label[:_READ_CHARACTERS].lower()
     code = _status_in(error) if status is None else status
     if is_too_long(label, said, code):
         return too_long(text, code)
