@@ -35,7 +35,7 @@ from .plan import Plan
 from .result import Result
 from .results import BatchResults
 from .run import Outcome
-from .task import Calls, Task
+from .task import Calls, Place, Task
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -112,7 +112,8 @@ class HostedBatch(BatchResults[T]):
         self._took: dict[int, tuple[CallUsage, ...]] = {}  # by prompts whose results this object has fetched
         self._working = threading.RLock()
         self._store = plan.store = AnswerStore(f"{path}.store")
-        self._keys = [(bytes.fromhex(self._files[self._file_of[index]].digest), index) for index in range(len(self))]
+        digests = [bytes.fromhex(self._files[self._file_of[index]].digest) for index in range(len(self))]
+        self._places = [Place((digest, index)) for index, digest in enumerate(digests)]
         if not self._store.count() and len(self._state.failures) < len(self):
             for part in self._state.parts:  # the store was removed
                 part.is_fetched = False
@@ -232,7 +233,7 @@ class HostedBatch(BatchResults[T]):
             "is_stored": self._file_of[index] in self._known_before,
             "label": self._plan.label(index),
         }
-        kept = self._store.find(self._keys[index])  # type: ignore[arg-type]
+        kept = self._store.find(self._places[index].key)  # type: ignore[union-attr]
         if kept is None:
             return Result(index, item, error=self._failure(index), **facts)
         try:
@@ -338,7 +339,7 @@ class HostedBatch(BatchResults[T]):
             used[index] = []
             try:
                 kept = self._kept_in(index, line, used[index], secrets)
-                self._store.keep(self._keys[index], kept)  # type: ignore[arg-type]
+                self._store.keep(self._places[index].key, kept)  # type: ignore[union-attr]
             except StoreError:
                 raise
             except G4FLiteError as error:  # also if an image of it cannot be fetched

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..prompt import Prompt
-from ..store.answers import Key
+from .task import Place
 
 _A_FRAME = "a DataFrame is not a list of prompts; pass one of its columns, such as frame['text']"
 _NOT_ONE = "map takes many prompts, and this is a single one; pass a list of prompts, or use ask"
@@ -21,7 +21,7 @@ class Inputs(NamedTuple):
     :param index: the index of a pandas Series
     :param library: ``"pandas"`` or ``"polars"`` where they came as a Series
     :param columns: the columns of their answers in a table
-    :param keys: their places in the store, where they have them already; () otherwise
+    :param places: their places in the store, where they have them already; () otherwise
     """
 
     items: Sequence[Any] | Iterator[Any]
@@ -29,7 +29,7 @@ class Inputs(NamedTuple):
     index: Any = None
     library: str | None = None
     columns: tuple[str, ...] = ("text",)
-    keys: Sequence[Key | None] = ()
+    places: Sequence[Place | None] = ()
 
     @property
     def labels(self) -> list[Any] | None:

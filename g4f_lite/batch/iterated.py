@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import G4FLiteError
-from ..store.answers import Key
 from .plan import Plan
-from .task import Task
+from .task import Place, Task
 
 _OF_A_PROMPT = (TypeError, ValueError, OSError, G4FLiteError)  # errors of a prompt that is wrong
 
@@ -29,7 +28,7 @@ class Iterated:
         self._kept: dict[int, Any] = {}  # by their positions: tasks, or prompts of which none was made yet
         self._count = 0  # of prompts that were read; after an interrupt those that are kept may be one more
         self._is_over = False
-        self._failed_keys: dict[int, Key | None] = {}
+        self._failed_places: dict[int, Place | None] = {}
 
     def task(self, index: int) -> Task | None:
         """Return the task of a prompt; None if it has a result, or the prompts end before it.
@@ -66,11 +65,11 @@ class Iterated:
     def note_failure(self, index: int) -> None:
         """Remember the place in the store of a prompt that failed: an equal one may be there."""
         if isinstance(task := self._kept.get(index), Task):
-            self._failed_keys[index] = task.key
+            self._failed_places[index] = task.place
 
-    def take_failed(self, index: int) -> Key | None:
+    def take_failed(self, index: int) -> Place | None:
         """Return the place in the store of a prompt that failed, and forget it."""
-        return self._failed_keys.pop(index, None)
+        return self._failed_places.pop(index, None)
 
     def forget(self, index: int) -> None:
         """Keep a prompt no longer, as it has a result."""

@@ -13,13 +13,13 @@ from typing import Any
 from ..arguments import warn
 from ..errors import G4FLiteError
 from ..prompt import Prompt
-from ..store.answers import AnswerStore, Key
+from ..store.answers import AnswerStore, Kept, Key
 from ..timeout import Allowance
 from .inputs import add_place, as_prompt
 from .pace import Meter
 from .result import Result
 from .summary import told_of_others
-from .task import Calls, Task
+from .task import Calls, Place, Task
 from .workers import Workers
 
 
@@ -58,9 +58,10 @@ class Plan:
     executor: Executor | None = None
     labels: Sequence[Any] | None = None
     is_unwanted: Callable[[Result[Any]], bool] | None = None
-    unfit: set[Key | None] = field(default_factory=set)
+    unfit: set[Place] = field(default_factory=set)
     _occurrences: Counter[bytes] = field(default_factory=Counter)
-    _scopes: dict[str | None, str] = field(default_factory=dict)  # by model, of the provider of all
+    # By model, of the provider of all, with that of the first member and its name.
+    _scopes: dict[str | None, tuple[str, tuple[str, str] | None]] = field(default_factory=dict)
     _accepts_text: bool = False
     _has_begun: bool = False
 
@@ -70,25 +71,25 @@ class Plan:
         self._scopes.clear()
         self._accepts_text = False
 
-    def replaces(self, key: Key) -> bool:
+    def replaces(self, place: Place) -> bool:
         """Return whether a new answer takes the place of a stored one."""
-        return self.fresh or self.is_unwanted is not None or key in self.unfit
+        return self.fresh or self.is_unwanted is not None or place in self.unfit
 
     def wants(self, result: Result[Any]) -> bool:
         """Return whether a result that is there already is used."""
         return self.is_unwanted is None or not self.is_unwanted(result)
 
-    def task(self, index: int, item: Any, key: Key | None = None) -> Task:
+    def task(self, index: int, item: Any, place: Place | None = None) -> Task:
         """Make the task for a prompt; nothing is sent.
 
-        :param key: its place in the store, if that was computed before
+        :param place: its place in the store, if that was computed before
         :raises TypeError: if it is not a prompt, or an option is not supported; the message names its position
         :raises ValueError: if it has an invalid value
         """
         prompt, provider = as_prompt(item, index, self.defaults, self.labels)
         allowance = Allowance(patience=self.workers.longest_pause)  # what is longer stops the batch
         prompt = replace(prompt, allowance=allowance)
-        return Task(index, item, prompt, provider, key or self.key(prompt, provider))
+        return Task(index, item, prompt, provider, place or self.place(prompt, provider))
 
     def check(self, task: Task) -> None:
         """Raise if the provider does not accept a prompt.
@@ -107,35 +108,47 @@ class Plan:
             add_place(error, task.index, self.labels)
             raise
 
-    def key(self, prompt: Prompt, provider: Any) -> Key | None:
+    def place(self, prompt: Prompt, provider: Any) -> Place | None:
         """Return the place of a prompt in the store, with how many equal ones came before; None without a store."""
         if self.store is None:
             return None
-        scope = None if provider else self._scopes.get(prompt.model)
-        if scope is None:
-            scope = self.calls.scope(prompt, provider)
+        scopes = None if provider else self._scopes.get(prompt.model)
+        if scopes is None:
+            scopes = self.calls.scope(prompt, provider), self.calls.first_scope(prompt, provider)
             if not provider:  # one that a prompt names may be gone before the next, and its id() another's
-                self._scopes[prompt.model] = scope
-        key = self.store.key(scope, prompt, self.calls.stored_as)
-        occurrence = self._occurrences[key]
-        self._occurrences[key] += 1
-        return key, occurrence
+                self._scopes[prompt.model] = scopes
+        scope, of_first = scopes
+        key = self._next_key(self.store, scope, prompt)
+        if of_first is None:
+            return Place(key)
+        first_scope, first = of_first
+        return Place(key, self._next_key(self.store, first_scope, prompt), first)
 
-    def stored(self, index: int, item: Any, key: Key | None) -> Result[Any] | None:
+    def _next_key(self, store: AnswerStore, scope: str, prompt: Prompt) -> Key:
+        digest = store.key(scope, prompt, self.calls.stored_as)
+        occurrence = self._occurrences[digest]
+        self._occurrences[digest] += 1
+        return digest, occurrence
+
+    def stored(self, index: int, item: Any, place: Place | None) -> Result[Any] | None:
         """Return the result of a prompt from the store; None if it is not there, or not to be used.
+
+        An answer that the first member of a chain gave alone is one of the chain, unless that has another one.
 
         :raises StoreError: if the store cannot be read
         """
-        if self.store is None or key is None or self.fresh:
+        if self.store is None or place is None or self.fresh:
             return None
-        kept = self.store.find(key)
+        kept = self.store.find(place.key)
+        if kept is None and place.alone is not None and (kept := self.store.find(place.alone)) is not None:
+            kept = kept._replace(provider=place.first)
         if kept is None:
             return None
         try:
             answer = kept.answer()
             output = self.calls.output(answer)
         except G4FLiteError:  # the type of the output has changed
-            self.unfit.add(key)
+            self.unfit.add(place)
             return None
         result = Result(
             index,
@@ -150,27 +163,43 @@ class Plan:
         )
         return result if self.wants(result) else None
 
-    def unused(self, keys: Iterable[Key | None]) -> int:
-        """Count the answers in the store to other questions than those with some keys.
+    def keep(self, place: Place, kept: Kept) -> None:
+        """Write an answer into the store; one that the first member of a chain gave as if it had been asked alone.
+
+        :raises G4FLiteError: if one of its images cannot be fetched
+        :raises StoreError: if the store cannot be written
+        """
+        if self.store is None:
+            return
+        if place.alone is None or not kept.alone:
+            self.store.keep(place.key, kept, replace=self.replaces(place))
+            return
+        kept = kept._replace(provider=kept.alone, passed_over={})
+        replaced = place.key if self.replaces(place) else None
+        self.store.keep(place.alone, kept, replace=replaced is not None, instead_of=replaced)
+
+    def unused(self, places: Iterable[Place | None]) -> int:
+        """Count the answers in the store to other questions than those with some places.
 
         :raises StoreError: if the store cannot be read
         """
         if self.store is None:
             return 0
-        return len({*self.store.keys()}.difference(keys))  # of one moment: others may add answers meanwhile
+        keys = {key for place in places if place is not None for key in (place.key, place.alone)}
+        return len({*self.store.keys()} - keys)  # of one moment: others may add answers meanwhile
 
-    def warn_of_others(self, keys: Collection[Key | None]) -> None:
+    def warn_of_others(self, places: Collection[Place | None]) -> None:
         """Warn once if the store has answers, and none of them is to one of the prompts that are sent.
 
-        :param keys: those of the prompts that are all there
+        :param places: those of the prompts that are all there
         :raises StoreError: if the store cannot be read
         """
         is_first, self._has_begun = not self._has_begun, True
-        if self.store is None or not keys or self.fresh or self.progress is False or not is_first:
+        if self.store is None or not places or self.fresh or self.progress is False or not is_first:
             return
-        others = self.unused(keys)
+        others = self.unused(places)
         if others and others == len(self.store.keys()):
-            warn(told_of_others(self.store.database.path, others, len(keys)))
+            warn(told_of_others(self.store.database.path, others, len(places)))
 
     def label(self, index: int) -> Any:
         """Return the label of a prompt; its position where the prompts have none."""

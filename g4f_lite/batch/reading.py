@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar
 from ..answers.interruption import hear_interrupts, interrupt_of_batch
 from ..answers.short_traceback import with_short_errors
 from ..errors import AuthenticationError, BatchStoppedError
-from ..store.answers import Key
 from .inputs import Inputs
 from .iterated import Iterated
 from .plan import Plan
@@ -18,7 +17,7 @@ from .progress import Progress
 from .result import Result
 from .run import BadPrompt, Outcome, Run
 from .summary import BatchUsage, counted
-from .task import Task
+from .task import Place, Task
 
 T = TypeVar("T")
 
@@ -43,7 +42,7 @@ class Reading(Generic[T]):
         self._known: dict[int, Result[T]] = {}
         self._failed: dict[int, Result[T]] = {}
         self._owners: dict[int, Run] = {}  # which run answers a prompt now
-        self._keys: list[Key | None] = []  # of prompts that are all there
+        self._places: list[Place | None] = []  # of prompts that are all there
         self._position = 0  # of the next result, where the prompts come from an iterator
         self._iterated = Iterated(inputs.items, plan)
         self._reason: BaseException | None = None  # why the last reading stopped before the end
@@ -55,7 +54,7 @@ class Reading(Generic[T]):
     def __len__(self) -> int:
         if not self._inputs.is_sized:
             raise TypeError("the prompts come from an iterator, so that nobody knows how many there are; pass a list")
-        return len(self._keys)
+        return len(self._places)
 
     def check(self) -> None:
         """Raise what keeps the prompts from being sent, as reading the results does; nothing is sent.
@@ -90,12 +89,12 @@ class Reading(Generic[T]):
 
         :raises AuthenticationError: if a key is missing that is needed
         """
-        self._keys, self._lacks_key = [], False
-        if not self._inputs.keys:
+        self._places, self._lacks_key = [], False
+        if not self._inputs.places:
             self._plan.begin_anew()
         for index, item in enumerate(self._inputs.items):
-            task = self._plan.task(index, item, self._inputs.keys[index] if self._inputs.keys else None)
-            self._keys.append(task.key)
+            task = self._plan.task(index, item, self._inputs.places[index] if self._inputs.places else None)
+            self._places.append(task.place)
             if self._lacks_key and isinstance(item, str):
                 continue  # which the next check looks at
             try:
@@ -217,7 +216,7 @@ class Reading(Generic[T]):
 
     def _start(self, indexes: Iterable[int]) -> Run:
         self.check()
-        self._plan.warn_of_others(self._keys)
+        self._plan.warn_of_others(self._places)
         self._reason = None
         total = len(self) if self._inputs.is_sized else None
         progress = Progress(self._plan.progress, total, self._usage.done, self._plan.calls.spent, lambda: self.pace)
@@ -248,16 +247,16 @@ class Reading(Generic[T]):
             if self._inputs.is_sized:
                 return self._stored(index) or self._task(index)
             task = self._iterated.task(index)
-            return task and (self._plan.stored(index, task.input, task.key) or task)
+            return task and (self._plan.stored(index, task.input, task.place) or task)
         except Exception as error:  # noqa: BLE001  raised where the caller reads this result
             return BadPrompt(index, error)
 
     def _stored(self, index: int) -> Result[Any] | None:
         """Return the result from the store of a prompt that is there with all others."""
-        return self._plan.stored(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]
+        return self._plan.stored(index, self._inputs.items[index], self._places[index])  # type: ignore[index]
 
     def _task(self, index: int) -> Task:
-        return self._plan.task(index, self._inputs.items[index], self._keys[index])  # type: ignore[index]
+        return self._plan.task(index, self._inputs.items[index], self._places[index])  # type: ignore[index]
 
     def _stop(self, run: Run | None) -> None:
         """End a run, and keep its results."""

@@ -114,7 +114,7 @@ class BatchResults(Reading[T], NotAColumn):
         not_stored = self._known if self._plan.store is None else {}
         indexes = (index for index in range(len(self)) if index not in not_stored)
         tasks = ((self._task(index), self._known.get(index) or self._stored(index)) for index in indexes)
-        return estimate_of(tasks, self._plan.calls, self._plan.unused(self._keys))
+        return estimate_of(tasks, self._plan.calls, self._plan.unused(self._places))
 
     @property
     def failed(self) -> Results[T]:
@@ -129,8 +129,8 @@ class BatchResults(Reading[T], NotAColumn):
         failed = self.failed
         self._failed.clear()
         if not self._inputs.is_sized:
-            items, keys = [one.input for one in failed], [self._iterated.take_failed(one.index) for one in failed]
-            return BatchResults(self._inputs._replace(items=items, is_sized=True, keys=keys), self._plan)
+            items, places = [one.input for one in failed], [self._iterated.take_failed(one.index) for one in failed]
+            return BatchResults(self._inputs._replace(items=items, is_sized=True, places=places), self._plan)
         for result in failed:
             self._known.pop(result.index, None)
         self._usage.forget(len(failed))

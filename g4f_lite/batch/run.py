@@ -18,13 +18,13 @@ from ..answers.deltas import Usage
 from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
 from ..http.observer import observer
 from ..http.waits import named_wait
-from ..store.answers import AnswerStore, Kept, Key
+from ..store.answers import Kept
 from .causes import is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
 from .pace import count_tokens, tokens_of, wait_for_place
 from .plan import Plan
 from .result import Result
-from .task import Bundle, Task
+from .task import Bundle, Place, Task
 from .workers import TOO_MANY
 
 logger = logging.getLogger(__name__)
@@ -222,7 +222,7 @@ class Run:
         if self._halted.is_set():
             return []
         # Prompts are read ahead: meanwhile another program may have stored their answers.
-        stored = [self._plan.stored(task.index, task.input, task.key) for task in bundle.tasks]
+        stored = [self._plan.stored(task.index, task.input, task.place) for task in bundle.tasks]
         if None not in stored:
             return stored
         try:
@@ -290,8 +290,8 @@ class Run:
             attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
             self._count(task, getattr(error, "usage", None), has_failed=not getattr(error, "partial", ""))
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
-        if self._plan.store is not None and task.key is not None:
-            self._keep(self._plan.store, task.key, outcome)
+        if task.place is not None:
+            self._keep(task.place, outcome)
         self._count(task, answer.usage)
         return Result(
             task.index,
@@ -308,9 +308,9 @@ class Run:
         for meter in self._plan.meters:
             count_tokens(meter, usage, tokens_of(task.prompt), has_failed=has_failed)
 
-    def _keep(self, store: AnswerStore, key: Key, kept: Kept) -> None:
+    def _keep(self, place: Place, kept: Kept) -> None:
         try:
-            store.keep(key, kept, replace=self._plan.replaces(key))
+            self._plan.keep(place, kept)
         except StoreError as error:  # the answer is there nevertheless
             self._halt(error)
         except G4FLiteError as error:

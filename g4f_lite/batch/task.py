@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..answers.answer import Answer
 from ..answers.deltas import Usage
 from ..prompt import Prompt
 from ..store.answers import Kept, Key
+
+
+class Place(NamedTuple):
+    """Where the store has the answer to a prompt.
+
+    :param key: the key of the question
+    :param alone: of a question to a chain, the key of the same question to its first member alone
+    :param first: the name that this member has in the chain
+    """
+
+    key: Key
+    alone: Key | None = None
+    first: str = ""
 
 
 @dataclass(eq=False)
@@ -20,7 +33,7 @@ class Task:
     :param input: the prompt as it was given
     :param prompt: the prompt as it is sent
     :param provider: the provider that it names; None for the client's
-    :param key: its place in the store; None without a store
+    :param place: its place in the store; None without a store
     :ivar sent: how many times it was sent before it was put back, because the service refused it for now
     :ivar answers_before: how many answers the run had when it was put back
     :ivar began_at: when it was sent last
@@ -31,7 +44,7 @@ class Task:
     input: Any
     prompt: Prompt
     provider: Any = None
-    key: Key | None = None
+    place: Place | None = None
     sent: int = 0
     answers_before: int = -1
     outage: int = 0
@@ -65,6 +78,9 @@ class Calls(Protocol):
 
     def scope(self, prompt: Prompt, provider: Any = None) -> str:
         """Return what tells the provider of a prompt from others, with its model and credentials."""
+
+    def first_scope(self, prompt: Prompt, provider: Any = None) -> tuple[str, str] | None:
+        """Return the scope of the member that a chain asks first, and its name there; None without a chain."""
 
     def ask(self, prompt: Prompt, provider: Any, on_begin: Callable[[Callable[[], None]], None]) -> Kept:
         """Send a prompt and return its whole answer.

@@ -25,6 +25,7 @@ from .routing import Router
 from .usage import UncountedUsage
 
 if TYPE_CHECKING:
+    from ..providers.turns import Member
     from ..typed.ask import Question
     from ..typed.loop import ToolUse
     from ..typed.output import Output
@@ -90,6 +91,10 @@ class BatchCalls:
     def scope(self, prompt: Prompt, provider: Any = None) -> str:
         return identity_of(*self._router.find(prompt.model, provider or self._provider))
 
+    def first_scope(self, prompt: Prompt, provider: Any = None) -> tuple[str, str] | None:
+        member, model = self._first_member(prompt, provider)
+        return None if member is None else (identity_of(member.provider, model), member.name)
+
     @with_short_errors
     def ask(self, prompt: Prompt, provider: Any, on_begin: Callable[[Callable[[], None]], None]) -> Kept:
         began_at = time.monotonic()
@@ -97,7 +102,8 @@ class BatchCalls:
             stream = self._router.answer(prompt, provider or self._provider, self._use)
             on_begin(stream.close)
             stream.text()
-            return Kept.of(stream, time.monotonic() - began_at)
+            kept = Kept.of(stream, time.monotonic() - began_at)
+            return kept._replace(alone=self._alone(stream, prompt, provider))
         question = self._router.question(prompt, self._output, provider or self._provider, self._use)
         on_begin(question.close)
         question.ask(self._repairs)
@@ -106,8 +112,23 @@ class BatchCalls:
         others = [
             usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas if type(delta) is not str
         ]
+        alone = self._alone(question.stream, prompt, provider) if question.attempts == 1 else ""
         # Without the text before calls of tools.
-        return kept._replace(deltas=[str(question.answer), *others], took=question.took)
+        return kept._replace(deltas=[str(question.answer), *others], took=question.took, alone=alone)
+
+    def _alone(self, stream: AnswerStream, prompt: Prompt, provider: Any) -> str:
+        """Return the own name of a chain's first member if it gave an answer as it does alone; "" otherwise.
+
+        What another member of the chain does not support, such as a schema, the chain asks for in another way.
+        """
+        first, _ = self._first_member(prompt, provider)
+        answered: Member | None = getattr(stream.source, "member", None)  # None for a cache, and for a loop of tools
+        if first is None or answered is not first:
+            return ""
+        known = self._router.find(prompt.model, provider or self._provider)[0].known_options
+        sent = self.as_sent(prompt, provider)
+        is_as_alone = known is None or sent.options.keys() <= known
+        return first.provider.name if is_as_alone and sent == self.as_sent(prompt, first.provider) else ""
 
     def model(self, prompt: Prompt, provider: Any) -> str:
         found, model, _ = self._asked(prompt, provider)
@@ -118,13 +139,17 @@ class BatchCalls:
 
     def _asked(self, prompt: Prompt, provider: Any) -> tuple[BaseProvider, str | None, str]:
         """Return who is asked, or asked first of a chain, with the model, and with its name there; "" without one."""
+        first, model = self._first_member(prompt, provider)
+        if first is None:
+            return self._router.find(prompt.model, provider or self._provider)[0], model, ""
+        return first.provider, model, first.name
+
+    def _first_member(self, prompt: Prompt, provider: Any) -> tuple[Member | None, str | None]:
+        """Return the member that a chain asks first, None without a chain; and the model."""
         from ..providers.fallback import Fallback
 
         found, model = self._router.find(prompt.model, provider or self._provider)
-        if not isinstance(found, Fallback):
-            return found, model, ""
-        first = found.first_member(model)
-        return first.provider, model, first.name
+        return found.first_member(model) if isinstance(found, Fallback) else None, model
 
     def tokens(self, prompt: Prompt, provider: Any) -> int:
         sent = self.as_sent(prompt, provider)

@@ -97,6 +97,7 @@ class ChainCall(CheckedSource):
         # Of the member that answers, once it has begun; None where it does not say.
         self.provider: str | None = None
         self.model: str | None = None
+        self.member: Member | None = None  # itself; of a chain in this one, that one's
         self.attempts: int | None = None
         self.response: Response | None = None
         self.priced_at: Any = None  # of the member that is asked
@@ -141,6 +142,7 @@ class ChainCall(CheckedSource):
             answered = getattr(source, "provider", None) or provider.name
             self.provider = member.name if answered == provider.name else answered
             self.model = getattr(source, "model", None) or provider.get_model(self._prompt.model)
+            self.member = getattr(source, "member", member)
             self.attempts = getattr(source, "attempts", None)
             self.response = getattr(source, "response", None)
             # Of a chain in this one, both are known now.

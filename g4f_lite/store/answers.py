@@ -59,6 +59,7 @@ class Kept(NamedTuple):
     :param attempts: how many times its prompt was sent; None if the provider did not say
     :param passed_over: of a chain, why the members that were asked before did not answer, by their names
     :param took: what its calls took in this process; it is not kept on disk
+    :param alone: where the first member of a chain gave the answer that it gives alone, its own name; likewise
     """
 
     deltas: list[Delta]
@@ -68,6 +69,7 @@ class Kept(NamedTuple):
     attempts: int | None = None
     passed_over: dict[str, str] = {}  # noqa: RUF012  which nobody changes
     took: tuple[CallUsage, ...] = ()
+    alone: str = ""
 
     @classmethod
     def of(cls, stream: AnswerStream, seconds: float = 0.0) -> Kept:
@@ -153,10 +155,11 @@ class AnswerStore:
             kept = Kept(from_json(deltas), *facts)
             return kept._replace(passed_over=dict(json.loads(passed_over)), took=_NOTHING)
 
-    def keep(self, key: Key, kept: Kept, *, replace: bool = False) -> int:
+    def keep(self, key: Key, kept: Kept, *, replace: bool = False, instead_of: Key | None = None) -> int:
         """Write an answer, unless there is one with its key.
 
         :param replace: whether to write it in place of that one
+        :param instead_of: the key of another answer whose place it takes; None if there is none
         :returns: the bytes that it takes; 0 if it was not written
         :raises G4FLiteError: if one of its images cannot be fetched
         :raises StoreError: if the file cannot be written
@@ -167,11 +170,11 @@ class AnswerStore:
         row = (*key, deltas, kept.provider, kept.model, kept.seconds, kept.attempts, size, now, now, passed_over)
         with self._writing.held(self.database.patience()), self.database.transaction() as connection:
             added = size
-            if replace:
-                old = connection.execute("SELECT size FROM answers WHERE key = ? AND occurrence = ?", key).fetchone()
-                added -= old[0] if old else 0
-            verb = "REPLACE" if replace else "IGNORE"
-            done = connection.execute(f"INSERT OR {verb} INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            for old in filter(None, (key if replace else None, instead_of)):
+                where = "FROM answers WHERE key = ? AND occurrence = ?"
+                added -= sum(freed for (freed,) in connection.execute(f"SELECT size {where}", old).fetchall())
+                connection.execute(f"DELETE {where}", old)
+            done = connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             if not done.rowcount:
                 return 0
             connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added,))

@@ -199,7 +199,7 @@ def test_a_quota_has_nothing_to_do_with_requests_a_minute(command: list[str], em
 def test_another_chain_is_told_how_to_ask_again_only_what_one_provider_gave(command: list[str]) -> None:
     call(*command)
     told = (
-        ", and 2 prompts will be sent; its answers are from Echo and OpenAICompatible: to ask again only for "
+        ", and 1 prompt will be sent; its answers are from Echo and OpenAICompatible: to ask again only for "
         "those of one, name the providers as before, with --reject-provider NAME\n"
     )
     assert call(*command[:-4], "--estimate").stderr.endswith(told)
@@ -211,6 +211,52 @@ def test_who_asks_again_for_what_one_provider_gave_is_not_told_how(command: list
     call(*command)
     done = call(*command, "--estimate", "--reject-provider", "OpenAICompatible", "--reject-provider", "Echo")
     assert done.stderr.endswith(", and 2 prompts will be sent\n")
+
+
+def test_a_fallback_comes_and_goes_and_what_the_first_provider_gave_stays(
+    command: list[str], emulator: Emulator, tmp_path: Path
+) -> None:
+    chain, alone = command, command[:-4]
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    assert call(*alone).returncode == 0
+    (tmp_path / "in.txt").write_text("one\ntwo\n", encoding="utf-8")
+    assert call(*chain, "--estimate").stdout.startswith("1 prompt to send, 1 answer stored; ")
+    done = call(*chain)
+    assert (done.returncode, "other questions" in done.stderr, "gave 1 of 2" in done.stderr) == (0, False, True)
+    assert answers(tmp_path / "out.jsonl") == [("OpenAICompatible", "first"), ("Echo", "two")]
+    told = call(*chain[:-2], "-p", "local", "--workers", "1", "--estimate").stdout
+    assert told.startswith("1 prompt to send, 1 answer stored; ")
+    emulator.answer("second")
+    before = sent(emulator)
+    assert call(*alone).returncode == 0
+    assert answers(tmp_path / "out.jsonl") == [("OpenAICompatible", "first"), ("OpenAICompatible", "second")]
+    assert sent(emulator) == before + 1
+
+
+def test_a_stored_answer_has_the_name_that_its_provider_has_beside_others(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    emulator.answer("first")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "-p", f"{emulator.url}/v1"]
+    address = emulator.url.removeprefix("http://")
+    chain = [*command, "-p", "http://127.0.0.1:9/v1"]
+    for arguments, name in (
+        (command, ""),
+        (chain, f" ({address})"),
+        ([*chain, "--fresh"], f" ({address})"),
+        (command, ""),
+    ):
+        done = call(*arguments)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+        assert answers(tmp_path / "out.jsonl")[0][0] == f"OpenAICompatible{name}"
+    assert sent(emulator) == 2
+
+
+def test_a_preset_is_the_same_with_a_fallback_and_without(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("one\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "-p", "ollama:m"]
+    for more in ((), ("-p", "echo"), ("-p", "ollama:other"), ()):
+        assert call(*command, *more, OLLAMA_HOST=emulator.url).returncode == 0
+    assert sent(emulator) == 1
 
 
 def test_a_name_that_no_stored_answer_has_is_noted(command: list[str], emulator: Emulator) -> None:

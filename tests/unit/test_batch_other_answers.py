@@ -32,7 +32,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("provider", "prompts"), [(Fallback([Counts(), Counts("B")]), ["a", "b", "c"]), (Counts(), ["d", "e", "f"])]
+    ("provider", "prompts"), [(Fallback([Counts("B"), Counts()]), ["a", "b", "c"]), (Counts(), ["d", "e", "f"])]
 )
 def test_a_store_with_answers_to_other_questions_only_is_a_warning(provider: Any, prompts: Any, store: Path) -> None:
     results = Client(provider).map(prompts, store=store)
