@@ -226,7 +226,7 @@ def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
     if not others:
         return ""
     name, reason = next(iter(others[0].passed_over.items()))
-    return f"{len(others):,} of {counted(len(results), 'prompt')} were answered by others than {name}: {reason:.300}"
+    return f"others than {name} gave {len(others):,} of {counted(len(results), 'answer')}: {reason:.300}"
 
 
 def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> str:

@@ -51,7 +51,7 @@ def test_a_column_warns_of_answers_of_others(read: Any) -> None:
     if read is not BatchResults.texts:
         pytest.importorskip("pandas")
     client = Client(Fallback([Down("One"), Counts()]))
-    told = "2 of 2 prompts were answered by others than One: One is down; result.provider says who; with a store, "
+    told = "others than One gave 2 of 2 answers: One is down; result.provider says who; with a store, "
     with pytest.warns(UserWarning, match=f"^{told}"):
         read(client.map(["a", "b"]))
     client.map(["a", "b"], progress=False).texts()
