@@ -226,7 +226,8 @@ def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
     if not others:
         return ""
     name, reason = next(iter(others[0].passed_over.items()))
-    return f"others than {name} gave {len(others):,} of {counted(len(results), 'answer')}: {reason:.300}"
+    answers = counted(sum(result.error is None for result in results), "answer")
+    return f"others than {name} gave {len(others):,} of {answers}: {reason:.300}"
 
 
 def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> str:
