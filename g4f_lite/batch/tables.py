@@ -21,7 +21,11 @@ from .summary import BatchUsage
 
 T = TypeVar("T")
 
-_NULLABLE = {frozenset((bool, type(None))): "boolean", frozenset((int, type(None))): "Int64"}  # types of pandas
+# Of pandas.  Beside None, it would make a column of any objects, or of floats, of truth values and whole numbers.
+_DTYPES = {frozenset((kind,)): dtype for kind, dtype in ((bool, "bool"), (int, "int64"), (float, "float64"))}
+_DTYPES |= {
+    frozenset((kind, type(None))): dtype for kind, dtype in ((bool, "boolean"), (int, "Int64"), (float, "float64"))
+}
 _SHOWN_FAILURES = 5
 _READ = "call <code>.texts()</code>, or iterate over the results."
 _SO_FAR = "<code>.so_far</code> has what has come, and sends nothing."
@@ -45,8 +49,13 @@ class Results(OfBatch, list[Result[T]]):
         return self._column([result.text for result in self])
 
     def outputs(self) -> Any:
-        """Return the outputs, None for a failure: a list, or a Series as ``texts()`` does."""
-        return self._column([result.output for result in self])
+        """Return the outputs, None for a failure: a list, or a Series as ``texts()`` does, of numbers if they are."""
+        outputs = [result.output for result in self]
+        if self._library != "pandas":
+            return self._column(outputs)
+        pandas = importlib.import_module("pandas")
+        typed = _typed(pandas, outputs)
+        return pandas.Series(typed, index=self._labels(), dtype=object if typed is outputs else None)
 
     def to_frame(self, meta: bool = True) -> Any:
         """Return the results as a DataFrame, whose index in pandas has the prompts' labels, or else their positions.
@@ -69,12 +78,9 @@ class Results(OfBatch, list[Result[T]]):
         columns = {name: [row.get(name) for row in rows] for name in names}
         if library == "polars":
             return module.DataFrame(columns, strict=False)
-        for name, values in columns.items():
-            # Beside None they would be a column of any objects, and of floats.
-            if (dtype := _NULLABLE.get(frozenset(map(type, values)))) is not None:
-                with suppress(OverflowError):  # of a number of more than 64 bits
-                    columns[name] = module.array(values, dtype=dtype)
-        return module.DataFrame(columns, index=self._labels())
+        return module.DataFrame(
+            {name: _typed(module, values) for name, values in columns.items()}, index=self._labels()
+        )
 
     def _column(self, values: list[Any]) -> Any:
         if self._library == "pandas":
@@ -91,6 +97,14 @@ class Results(OfBatch, list[Result[T]]):
         if self._index is None:
             return None if positions == [*range(len(self))] else positions
         return self._index if len(self) == len(self._index) else self._index.take(positions)
+
+
+def _typed(pandas: Any, values: list[Any]) -> Any:
+    """Return numbers or truth values as an array of their type, and any other values as they are."""
+    dtype = _DTYPES.get(frozenset(map(type, values)))
+    with suppress(OverflowError):  # of a number of more than 64 bits
+        return values if dtype is None else pandas.array(values, dtype=dtype)
+    return values
 
 
 class NotAColumn(OfBatch):

@@ -286,6 +286,27 @@ def test_whole_numbers_with_missing_values_stay_whole(answers: list[str], dtype:
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "answers", "dtype"),
+    [
+        (int, ["3", "4"], "int64"),
+        (int, ["3", "none"], "Int64"),
+        (bool, ["true", "false"], "bool"),
+        (bool, ["true", "none"], "boolean"),
+        (float, ["0.5", "none"], "float64"),
+        (str, ["a", "b"], "object"),
+    ],
+)
+def test_outputs_of_a_series_have_a_type_to_compute_with(kind: type, answers: list[str], dtype: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("msgspec")
+    prompts = pandas.Series(answers, index=["x", "y"])
+    client = Client(Scripted(*answers))
+    outputs = client.map(prompts, output=kind, repairs=0, workers=1, progress=False).outputs()
+    assert (outputs.dtype, outputs.index.tolist()) == (dtype, ["x", "y"])
+
+
+@pytest.mark.once
 def test_texts_of_a_series_line_up_with_its_index(client: Client) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"text": ["Ada 1", "Alan 2", "fail", "Grace 3"]})
