@@ -117,9 +117,12 @@ def check_names(rows: Sequence[Row], kind: str, fields: Sequence[str], *, is_jso
     """
     is_table = kind in DELIMITERS
     added, own = (_ADDED, [*fields]) if is_table else (_TOLD, ["output"] if is_json else [])
-    taken = next((name for row in rows for name in row.values if name in (*added, *own)), None)
-    if taken is not None:
-        raise ValueError(f"a column is called {taken!r}, as one of the answers would be; rename it")
+    taken = list(dict.fromkeys(name for row in rows for name in row.values if name in (*added, *own)))
+    if taken:
+        names = ", ".join(map(repr, taken))
+        one = f"a column is called {names}, as one of the answers would be; rename it"
+        more = f"columns are called {names}, as those of the answers would be; rename them"
+        raise ValueError(one if len(taken) == 1 else more)
     if (wrong := next((name for name in own if name in added), None)) is not None:
         raise ValueError(f"the schema has {wrong!r}, as a column beside the answers is called; rename it")
 

@@ -88,6 +88,12 @@ def test_a_column_that_an_answer_would_replace_is_refused(kind: str, is_json: bo
                 check_names([Row({name: "mine"}, "one")], kind, **options)
 
 
+def test_all_such_columns_are_named_at_once() -> None:
+    row = Row({"answer": "a", "id": "1", "refusal": ""}, "one")
+    with pytest.raises(ValueError, match=r"^columns are called 'answer', 'refusal', as those .* rename them$"):
+        check_names([row, row], "csv", [])
+
+
 def test_a_table_has_no_column_of_a_schema_twice() -> None:
     with pytest.raises(ValueError, match="the schema has 'refusal', as a column beside the answers is called"):
         check_names([ROW], "csv", ["refusal"], is_json=True)
