@@ -21,11 +21,8 @@ from .summary import BatchUsage
 
 T = TypeVar("T")
 
-# Of pandas.  Beside None, it would make a column of any objects, or of floats, of truth values and whole numbers.
-_DTYPES = {frozenset((kind,)): dtype for kind, dtype in ((bool, "bool"), (int, "int64"), (float, "float64"))}
-_DTYPES |= {
-    frozenset((kind, type(None))): dtype for kind, dtype in ((bool, "boolean"), (int, "Int64"), (float, "float64"))
-}
+# Of pandas, with and without None.  Beside None, it would make a column of any objects, or of floats, of the first two.
+_DTYPES = {bool: ("bool", "boolean"), int: ("int64", "Int64"), float: ("float64", "float64")}
 _SHOWN_FAILURES = 5
 _READ = "call <code>.texts()</code>, or iterate over the results."
 _SO_FAR = "<code>.so_far</code> has what has come, and sends nothing."
@@ -101,9 +98,10 @@ class Results(OfBatch, list[Result[T]]):
 
 def _typed(pandas: Any, values: list[Any]) -> Any:
     """Return numbers or truth values as an array of their type, and any other values as they are."""
-    dtype = _DTYPES.get(frozenset(map(type, values)))
-    with suppress(OverflowError):  # of a number of more than 64 bits
-        return values if dtype is None else pandas.array(values, dtype=dtype)
+    kinds = {*map(type, values)} - {type(None)}
+    if len(kinds) == 1 and (kind := kinds.pop()) in _DTYPES:
+        with suppress(OverflowError):  # of a number of more than 64 bits
+            return pandas.array(values, dtype=_DTYPES[kind][None in values])
     return values
 
 
