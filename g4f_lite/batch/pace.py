@@ -40,7 +40,12 @@ _EVENNESS = 0.95  # of the requests per minute, so that few go at once where sec
 
 
 class Meter(Protocol):
-    """Counts against the limits."""
+    """Counts against the limits.
+
+    :ivar most: the most tokens that a call may reserve
+    """
+
+    most: float
 
     def reserve(self, tokens: int, longest: float = math.inf) -> float:
         """Take a place for a request of so many tokens, and return the seconds to wait for it.
@@ -69,6 +74,7 @@ class LocalMeter:
         self._next = clock()  # when the next request may be sent
         self._refill = tpm / 60 if tpm else 0.0
         self._size = self._left = self._refill * _TOKEN_SECONDS
+        self.most = self._refill * _MOST_OWED_SECONDS
         self._filled_at = clock()
 
     def reserve(self, tokens: int, longest: float = math.inf) -> float:
@@ -81,17 +87,14 @@ class LocalMeter:
                     at = max(at, now - self._left / self._refill)
             if at - now <= longest:
                 self._next = at + self._gap
-                self._take(tokens)
+                self._left -= min(tokens, self.most)
             return at - now
 
     def correct(self, tokens: int) -> None:
         if self._refill:
             with self._lock.held():
                 self._fill(self._clock())
-                self._take(tokens)
-
-    def _take(self, tokens: int) -> None:
-        self._left = max(-_MOST_OWED_SECONDS * self._refill, min(self._size, self._left - tokens))
+                self._left = max(-self.most, min(self._size, self._left - tokens))
 
     def _fill(self, now: float) -> None:
         self._left = min(self._size, self._left + (now - self._filled_at) * self._refill)
@@ -135,6 +138,7 @@ class SharedMeter:
         # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
         self._requests = RateLimitItemPerSecond(*evenly(rpm), namespace="g4f_lite") if rpm else None
         self._tokens = RateLimitItemPerMinute(max(1, round(tpm)), namespace="g4f_lite") if tpm else None
+        self.most = (tpm or 0.0) * _MOST_OWED_SECONDS / 60
         self._lock = ForkSafeLock()
         self._owed = 0  # tokens that did not fit into the minute, and are counted before the next request
 
@@ -149,7 +153,7 @@ class SharedMeter:
                     return -self._wait_for(self._tokens, "tokens")
             if self._requests and not limiter.hit(self._requests, "requests"):
                 return -self._wait_for(self._requests, "requests")
-            self._count(tokens)
+            self._count(int(min(tokens, self.most)))
         except Exception as error:
             raise self._failure(error) from error
         return 0.0
@@ -175,7 +179,7 @@ class SharedMeter:
                 owed -= fitting
         finally:
             with self._lock.held():
-                self._owed = min(self._owed + owed, round(item.amount * _MOST_OWED_SECONDS / 60))
+                self._owed = min(self._owed + owed, round(self.most))
 
     def _failure(self, error: Exception) -> ProviderNotConfiguredError:
         scrub(error, self._secrets)  # which a storage may send back
@@ -301,7 +305,7 @@ def count_tokens(meter: Meter, usage: Usage | None, reserved: int, *, has_failed
     if usage is None and not has_failed:
         return
     try:
-        meter.correct((0 if usage is None else usage.total_tokens) - reserved)
+        meter.correct((0 if usage is None else usage.total_tokens) - int(min(reserved, meter.most)))
     except ProviderNotConfiguredError as error:
         logger.warning("the tokens of a call are not counted: %s", error)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from g4f_lite import Client, Pace, ServiceError
-from g4f_lite.batch.pace import LocalMeter
+from g4f_lite.batch.pace import LocalMeter, count_tokens
 from g4f_lite.testing import Scripted
 
 Ask = Callable[[Client], object]
@@ -20,7 +20,15 @@ def test_a_number_of_tokens_that_cannot_be_holds_nobody_up_for_ever() -> None:
     assert meter.reserve(1) == 600
     meter = LocalMeter(tpm=600, clock=lambda: 100.0)
     meter.reserve(2**62)
-    assert meter.reserve(1) == 600
+    assert meter.reserve(1) == 590  # a hundred were there
+
+
+def test_what_a_call_gives_back_is_what_it_took() -> None:
+    meter = LocalMeter(tpm=600, clock=lambda: 100.0)  # ten a second, a hundred at once
+    meter.reserve(3000)
+    meter.reserve(10**8)
+    count_tokens(meter, None, 10**8, has_failed=True)
+    assert meter.reserve(1) == 290
 
 
 @pytest.mark.parametrize(
