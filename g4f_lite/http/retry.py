@@ -210,9 +210,12 @@ def retrying(
             error.args = (error.message,)
         return True
 
+    not_counted = 0
+
     def was_last(state: tenacity.RetryCallState) -> bool:
-        waits = while_loading and policy.attempts > 1 and is_loading(error_of(state))
-        return state.attempt_number >= policy.attempts and not waits
+        nonlocal not_counted
+        not_counted += while_loading and policy.attempts > 1 and is_loading(error_of(state))
+        return state.attempt_number - not_counted >= policy.attempts
 
     def before_sleep(state: tenacity.RetryCallState) -> None:
         error = error_of(state)

@@ -79,6 +79,23 @@ def test_it_is_asked_again_after_2_s_at_the_earliest(header: str, seconds: int, 
     assert round(clock.waited) == 5 * seconds
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Error loading model: no such file", "CUDA out of memory error while loading model", "the loading model failed"],
+)
+def test_a_model_that_cannot_be_loaded_is_not_waited_for(said: str, provide: Provide, clock: Clock) -> None:
+    broken = length(b'{"error":{"message":"%s"}}' % said.encode(), status="503 Service Unavailable")
+    with RawServer(every(broken)) as server, pytest.raises(ResponseStatusError, match=said) as caught:
+        provide(server, timeout=600, retry=RetryPolicy()).ask("hi")
+    assert (caught.value.loading, len(server.requests)) == (False, 3)
+
+
+def test_what_fails_after_the_model_is_loaded_is_sent_again_as_ever(provide: Provide, clock: Clock) -> None:
+    with RawServer(every(*[LOADING] * 4, DOWN, DOWN, HELLO)) as server:
+        assert provide(server, timeout=60, retry=RetryPolicy()).ask("hi") == "Hello"
+        assert len(server.requests) == 7
+
+
 def test_it_waits_for_the_list_that_names_the_model_too(provide: Provide) -> None:
     with RawServer(every(*[LOADING] * 9, MODELS, LOADING, LOADING, HELLO)) as server:
         answer = provide(server, model=None, timeout=60, retry=RetryPolicy()).ask("hi")

@@ -33,7 +33,7 @@ _FAILED_STATES = ("error", "failed", "fail", "failure")
 # "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …
 # Patterns are compiled by re at their first use: a failure needs them, an import does not.
 _FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable"
-_LOADING = r"(?i)\bloading (?:the )?model\b|\bmodel\b.{0,200}\bis (?:currently |still )?loading\b"
+_LOADING = r"(?i)\s*loading (?:the )?model\b|.{0,300}\bis (?:currently |still )?loading\b"
 _WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
 
 
@@ -178,7 +178,7 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         kind = AuthenticationError
     elif code == 402:
         kind = QuotaExceededError
-    elif status == 503 and re.search(_LOADING, said):
+    elif status == 503 and re.match(_LOADING, said) and not re.search(_WORDS_OF_FAILURE, said):
         return _still_loading(text)
     elif is_passing:
         return ResponseStatusError(text, status=status)
