@@ -177,8 +177,8 @@ class TestOptions:
             ({"grammar": 'root ::= "a"'}, True),
             ({"extra_body": {"json_schema": {}}}, True),
             ({"response_format": {"type": "json_object"}}, True),
-            ({"tools": []}, True),
             ({"temperature": 0, "extra_body": None}, False),
+            ({"response_format": {"type": "text"}, "tools": []}, False),
         ],
     )
     def test_that_give_the_answer_a_form_are_known(self, options: dict[str, Any], expected: bool) -> None:

@@ -30,7 +30,7 @@ HUGGING_FACE = length(
 MODELS = length(b'{"data": [{"id": "m"}]}')
 OTHER = streamed(piece({"content": "Other"}, "stop"))
 DOWN = refused({"message": "broken"}, "500 Internal Server Error")
-ADVICE = "; wait until the server has loaded it, as a prompt with a longer timeout= does by itself"
+ADVICE = "; wait until the server has loaded it, or pass a longer timeout="
 
 
 class Clock:

@@ -25,6 +25,7 @@ repeat_penalty repetition_penalty temperature top_p typical_p""".split()  # noqa
 _WHOLE = {"dry_allowed_length": 0, "dry_penalty_last_n": -1, "max_completion_tokens": 1, "max_tokens": 1}
 _WHOLE |= {"min_tokens": 0, "mirostat": 0, "n_predict": -1, "repeat_last_n": 0, "seed": -LARGEST, "top_k": 0}
 _FORMS = ("grammar", "json_schema", "response_format", "tools")
+_NO_FORM = (None, "", [], {"type": "text"})
 _GRAMMAR = re.compile(r'"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|#[^\n]*|[()|]|\{[\d,\s]*\}')
 _REPETITION = re.compile(r"\{[\d,\s]*\}")
 
@@ -50,7 +51,8 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def has_form(options: Mapping[str, Any]) -> bool:
     """Return whether an answer has to have a form, by a grammar, a schema or tools."""
-    return any(name in given for given in (options, options.get("extra_body") or {}) for name in _FORMS)
+    places = (options, options.get("extra_body") or {})
+    return any(given.get(name) not in _NO_FORM for given in places for name in _FORMS)
 
 
 def _number(name: str, value: Any) -> None:

@@ -187,7 +187,7 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
 
 def _still_loading(text: str) -> ResponseStatusError:
     """Make the error of a server that loads its model, such as llama.cpp's, which may take minutes."""
-    text += "; wait until the server has loaded it, as a prompt with a longer timeout= does by itself"
+    text += "; wait until the server has loaded it, or pass a longer timeout="
     error = ResponseStatusError(text, status=503, retry_after=LOADING_SECONDS)
     error.loading = True
     return error
