@@ -221,6 +221,8 @@ class Looks:
 
 def memory() -> int:
     """Return the bytes that this process has in memory; 0 where the system does not tell, as only Linux does."""
+    if sys.platform != "linux":  # Wine shows Linux's files to a program for Windows
+        return 0
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
