@@ -25,7 +25,7 @@ repeat_penalty repetition_penalty temperature top_p typical_p""".split()  # noqa
 _WHOLE = {"dry_allowed_length": 0, "dry_penalty_last_n": -1, "max_completion_tokens": 1, "max_tokens": 1}
 _WHOLE |= {"min_tokens": 0, "mirostat": 0, "n_predict": -1, "repeat_last_n": 0, "seed": -LARGEST, "top_k": 0}
 _FORMS = ("grammar", "json_schema", "response_format", "tools")
-_NO_FORM = (None, "", [], {"type": "text"})
+_NO_FORM: tuple[object, ...] = (None, "", [], {"type": "text"})
 _GRAMMAR = re.compile(r'"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|#[^\n]*|[()|]|\{[\d,\s]*\}')
 _REPETITION = re.compile(r"\{[\d,\s]*\}")
 
