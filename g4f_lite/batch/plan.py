@@ -13,7 +13,7 @@ from typing import Any
 from ..arguments import warn
 from ..errors import G4FLiteError
 from ..prompt import Prompt
-from ..store.answers import AnswerStore, Kept, Key
+from ..store.answers import AnswerStore, Kept, Key, mark_of
 from ..timeout import Allowance
 from .inputs import add_place, as_prompt
 from .pace import Meter
@@ -122,7 +122,7 @@ class Plan:
         if of_first is None:
             return Place(key)
         first_scope, first = of_first
-        return Place(key, self._next_key(self.store, first_scope, prompt), first)
+        return Place(key, self._next_key(self.store, first_scope, prompt), first, mark_of(first_scope))
 
     def _next_key(self, store: AnswerStore, scope: str, prompt: Prompt) -> Key:
         digest = store.key(scope, prompt, self.calls.stored_as)
@@ -166,15 +166,18 @@ class Plan:
     def keep(self, place: Place, kept: Kept) -> None:
         """Write an answer into the store; one that the first member of a chain gave as if it had been asked alone.
 
+        Another member may be the first one by now, as what models they have may become known meanwhile.
+
         :raises G4FLiteError: if one of its images cannot be fetched
         :raises StoreError: if the store cannot be written
         """
         if self.store is None:
             return
-        if place.alone is None or not kept.alone:
+        name, mark = kept.alone or ("", b"")
+        if place.alone is None or mark != place.mark:
             self.store.keep(place.key, kept, replace=self.replaces(place))
             return
-        kept = kept._replace(provider=kept.alone, passed_over={})
+        kept = kept._replace(provider=name, passed_over={})
         replaced = place.key if self.replaces(place) else None
         self.store.keep(place.alone, kept, replace=replaced is not None, instead_of=replaced)
 

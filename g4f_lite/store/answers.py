@@ -59,7 +59,8 @@ class Kept(NamedTuple):
     :param attempts: how many times its prompt was sent; None if the provider did not say
     :param passed_over: of a chain, why the members that were asked before did not answer, by their names
     :param took: what its calls took in this process; it is not kept on disk
-    :param alone: where the first member of a chain gave the answer that it gives alone, its own name; likewise
+    :param alone: where the first member of a chain gave the answer that it gives alone, its own name and the mark of
+        its scope; likewise
     """
 
     deltas: list[Delta]
@@ -69,7 +70,7 @@ class Kept(NamedTuple):
     attempts: int | None = None
     passed_over: dict[str, str] = {}  # noqa: RUF012  which nobody changes
     took: tuple[CallUsage, ...] = ()
-    alone: str = ""
+    alone: tuple[str, bytes] | None = None
 
     @classmethod
     def of(cls, stream: AnswerStream, seconds: float = 0.0) -> Kept:
@@ -199,6 +200,11 @@ class AnswerStore:
     def close(self) -> None:
         """Close the file."""
         self.database.close()
+
+
+def mark_of(scope: str) -> bytes:
+    """Return a hash of what tells a provider from others, which does not show the credentials."""
+    return blake2b(scope.encode(), digest_size=_KEY_BYTES).digest()
 
 
 def digest_of(prompt: Prompt, more: str = "", hasher: Any = None) -> bytes:

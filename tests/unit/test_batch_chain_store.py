@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import BaseProvider, Client, Fallback, Finish, Prompt, ServiceError
+from g4f_lite import BaseProvider, Client, Fallback, Finish, ModelNotSupportedError, Prompt, ServiceError
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.messages import last_user_message
 from g4f_lite.store.answers import AnswerStore
@@ -270,3 +270,33 @@ def test_an_executor_tells_who_answered(store: Path) -> None:
     with ThreadPoolExecutor(1) as executor:
         texts(Fallback([first, Member("B")]), ["a"], store, executor=executor)
     assert ask(first, ["a"], store)[0].is_stored
+
+
+class Listing(Member):
+    """A member that may come to know that it does not have a model."""
+
+    has_model = True
+
+    def get_model(self, name: str | None = None) -> str | None:
+        if not self.has_model:
+            raise ModelNotSupportedError("no such model", provider=self.name)
+        return name
+
+    def identity(self) -> Any:
+        return id(self)
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        self.get_model(prompt.model)
+        return super().begin(prompt)
+
+
+@pytest.mark.filterwarnings("ignore:A will be skipped for lack")
+@pytest.mark.parametrize("other", ["A", "B"])
+def test_a_member_that_has_become_the_first_leaves_what_the_first_one_gives(other: str, store: Path) -> None:
+    chain = Fallback([first := Listing("A"), Listing(other)])
+    results = Client(chain).map(["a"], store=store, model="m", progress=False)
+    first.has_model = False
+    assert results.texts() == [f"{other} a 1"]
+    first.has_model = True
+    assert ask(chain, ["a"], store, model="m")[0].is_stored
+    assert not ask(first, ["a"], store, model="m")[0].is_stored
