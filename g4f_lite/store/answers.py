@@ -170,16 +170,15 @@ class AnswerStore:
         size, now = len(deltas.encode()) + len(passed_over) + 200, time.time()
         row = (*key, deltas, kept.provider, kept.model, kept.seconds, kept.attempts, size, now, now, passed_over)
         with self._writing.held(self.database.patience()), self.database.transaction() as connection:
-            added = size
+            added = 0
             for old in filter(None, (key if replace else None, instead_of)):
                 where = "FROM answers WHERE key = ? AND occurrence = ?"
                 added -= sum(freed for (freed,) in connection.execute(f"SELECT size {where}", old).fetchall())
                 connection.execute(f"DELETE {where}", old)
             done = connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            if not done.rowcount:
-                return 0
-            connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added,))
-        return size
+            written = size if done.rowcount else 0
+            connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added + written,))
+        return written
 
     def keys(self) -> list[Key]:
         """Return the keys of all answers."""
