@@ -78,8 +78,8 @@ class Kept(NamedTuple):
 
         :raises ResponseFormatError: if it is longer than what a stream keeps
         """
-        passed_over = getattr(stream.source, "passed_over", {})
-        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts, passed_over, stream.took)
+        source = stream.provider, stream.model, seconds, stream.attempts, stream.passed_over, stream.took
+        return cls(stream.kept, *source)
 
     def answer(self) -> Answer:
         """Make the answer again."""
