@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,13 +53,16 @@ def test_a_result_and_the_store_know_why_others_did_not_answer(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("read", [BatchResults.texts, lambda results: results.to_frame(meta=False)])
-def test_a_column_warns_of_answers_of_others(read: Any) -> None:
+def test_a_column_warns_of_answers_of_others(read: Any, tmp_path: Path) -> None:
     if read is not BatchResults.texts:
         pytest.importorskip("pandas")
-    client = Client(Fallback([Down("One"), Counts()]))
-    told = "others than One gave 2 of 2 answers: One is down; result.provider says who; with a store, "
-    with pytest.warns(UserWarning, match=f"^{told}"):
+    client, other = (Client(Fallback([Down("One"), Counts()])) for _ in range(2))
+    told = "providers other than One gave 2 of 2 answers: One is down; result.provider says who"
+    with pytest.warns(UserWarning, match=f"^{told}$"):
         read(client.map(["a", "b"]))
+    again = re.escape("; .reject(lambda result: result.passed_over) asks those prompts again")
+    with pytest.warns(UserWarning, match=f"^{told}{again}$"):
+        read(other.map(["a", "b"], store=tmp_path / "answers.db"))
     client.map(["a", "b"], progress=False).texts()
     Client(Counts()).map(["a", "b"]).texts()
 
