@@ -31,6 +31,7 @@ class AnswerSoFar:
         self.seconds = 0.0
         self.error: G4FLiteError | None = None
         self.cached = False  # whether a stage answers from a cache
+        self._passed_over: dict[str, str] = {}
 
     @property
     def provider(self) -> str:
@@ -51,6 +52,11 @@ class AnswerSoFar:
     def attempts(self) -> int | None:
         """How many times the prompt was sent, or None where the provider does not say."""
         return getattr(self.source, "attempts", None)
+
+    @property
+    def passed_over(self) -> dict[str, str]:
+        """Of a chain, why the members that were asked before did not answer, by their names."""
+        return getattr(self.source, "passed_over", None) or self._passed_over
 
     @property
     def begun(self) -> bool:
@@ -143,9 +149,9 @@ class AnswerSoFar:
         """Why the answer ended, or None until it has."""
         return self._buffer.finish_reason
 
-    def take_origin(self, provider: str, model: str | None) -> None:
-        """Name the provider and the model of an answer that comes from a cache, and not from this stream's source."""
-        self._provider, self._model, self.cached = provider, model, True
+    def take_origin(self, provider: str, model: str | None, passed_over: dict[str, str]) -> None:
+        """Say whose an answer is that comes from a cache, and not from this stream's source."""
+        self._provider, self._model, self._passed_over, self.cached = provider, model, passed_over, True
 
     def check_length(self, *others: Buffer) -> None:
         """Raise ResponseFormatError if what has arrived is longer than the 4 MiB that are kept."""

@@ -13,7 +13,7 @@ from typing import Any
 from ..arguments import warn
 from ..errors import G4FLiteError
 from ..prompt import Prompt
-from ..store.answers import AnswerStore, Kept, Key
+from ..store.answers import AnswerStore, Kept, Key, mark_of
 from ..timeout import Allowance
 from .inputs import add_place, as_prompt
 from .pace import Meter
@@ -41,7 +41,7 @@ class Plan:
     :param executor: what makes the calls; None for threads of our own
     :param labels: the labels of the prompts, where they are a pandas Series
     :param is_unwanted: whether a result that is there already is not used; None where all are
-    :ivar unfit: the places of answers in the store that are not values of the type of the output, which has changed
+    :ivar rejected: the keys of answers in the store that are not wanted, or do not fit the type of the output any more
     """
 
     calls: Calls
@@ -58,7 +58,7 @@ class Plan:
     executor: Executor | None = None
     labels: Sequence[Any] | None = None
     is_unwanted: Callable[[Result[Any]], bool] | None = None
-    unfit: set[Place] = field(default_factory=set)
+    rejected: set[Key] = field(default_factory=set)
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     # By model, of the provider of all, with that of the first member and its name.
     _scopes: dict[str | None, tuple[str, tuple[str, str] | None]] = field(default_factory=dict)
@@ -71,9 +71,9 @@ class Plan:
         self._scopes.clear()
         self._accepts_text = False
 
-    def replaces(self, place: Place) -> bool:
+    def replaces(self, key: Key) -> bool:
         """Return whether a new answer takes the place of a stored one."""
-        return self.fresh or self.is_unwanted is not None or place in self.unfit
+        return self.fresh or key in self.rejected
 
     def wants(self, result: Result[Any]) -> bool:
         """Return whether a result that is there already is used."""
@@ -122,7 +122,7 @@ class Plan:
         if of_first is None:
             return Place(key)
         first_scope, first = of_first
-        return Place(key, self._next_key(self.store, first_scope, prompt), first)
+        return Place(key, self._next_key(self.store, first_scope, prompt), first, mark_of(first_scope))
 
     def _next_key(self, store: AnswerStore, scope: str, prompt: Prompt) -> Key:
         digest = store.key(scope, prompt, self.calls.stored_as)
@@ -133,24 +133,30 @@ class Plan:
     def stored(self, index: int, item: Any, place: Place | None) -> Result[Any] | None:
         """Return the result of a prompt from the store; None if it is not there, or not to be used.
 
-        An answer that the first member of a chain gave alone is one of the chain, unless that has another one.
+        An answer that the first member of a chain gave alone is one of the chain, unless that has one that is used.
 
         :raises StoreError: if the store cannot be read
         """
         if self.store is None or place is None or self.fresh:
             return None
-        kept = self.store.find(place.key)
-        if kept is None and place.alone is not None and (kept := self.store.find(place.alone)) is not None:
-            kept = kept._replace(provider=place.first)
-        if kept is None:
-            return None
+        for key in filter(None, (place.key, place.alone)):
+            kept = self.store.find(key)
+            if kept is None:
+                continue
+            result = self._result(index, item, kept._replace(provider=place.first) if key == place.alone else kept)
+            if result is not None and self.wants(result):
+                return result
+            self.rejected.add(key)
+        return None
+
+    def _result(self, index: int, item: Any, kept: Kept) -> Result[Any] | None:
+        """Return a stored answer as the result of a prompt; None if it does not fit the type of the output any more."""
         try:
             answer = kept.answer()
             output = self.calls.output(answer)
-        except G4FLiteError:  # the type of the output has changed
-            self.unfit.add(place)
+        except G4FLiteError:
             return None
-        result = Result(
+        return Result(
             index,
             item,
             answer,
@@ -161,22 +167,24 @@ class Plan:
             passed_over=kept.passed_over,
             label=self.label(index),
         )
-        return result if self.wants(result) else None
 
     def keep(self, place: Place, kept: Kept) -> None:
         """Write an answer into the store; one that the first member of a chain gave as if it had been asked alone.
+
+        Another member may be the first one by now, as what models they have may become known meanwhile.
 
         :raises G4FLiteError: if one of its images cannot be fetched
         :raises StoreError: if the store cannot be written
         """
         if self.store is None:
             return
-        if place.alone is None or not kept.alone:
-            self.store.keep(place.key, kept, replace=self.replaces(place))
+        name, mark = kept.alone or ("", b"")
+        if place.alone is None or mark != place.mark:
+            self.store.keep(place.key, kept, replace=self.replaces(place.key))
             return
-        kept = kept._replace(provider=kept.alone, passed_over={})
-        replaced = place.key if self.replaces(place) else None
-        self.store.keep(place.alone, kept, replace=replaced is not None, instead_of=replaced)
+        kept = kept._replace(provider=name, passed_over={})
+        replaced = place.key if self.replaces(place.key) else None
+        self.store.keep(place.alone, kept, replace=self.replaces(place.alone), instead_of=replaced)
 
     def unused(self, places: Iterable[Place | None]) -> int:
         """Count the answers in the store to other questions than those with some places.

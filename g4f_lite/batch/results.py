@@ -159,8 +159,8 @@ class BatchResults(Reading[T], NotAColumn):
             if told := told_of_failures(come):
                 warn(f"{told}; failures are None here, and results.failed has the errors")
             if told := told_of_fallbacks(come):
-                again = "with a store, .reject(lambda result: result.passed_over) asks them again"
-                warn(f"{told}; result.provider says who; {again}")
+                again = "; .reject(lambda result: result.passed_over) asks those prompts again"
+                warn(f"{told}; result.provider says who{again if self._plan.store is not None else ''}")
         return come
 
     def _all(self, results: Iterable[Result[T]]) -> Results[T]:

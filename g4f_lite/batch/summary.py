@@ -227,7 +227,7 @@ def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
         return ""
     name, reason = next(iter(others[0].passed_over.items()))
     answers = counted(sum(result.error is None for result in results), "answer")
-    return f"others than {name} gave {len(others):,} of {answers}: {reason:.300}"
+    return f"providers other than {name} gave {len(others):,} of {answers}: {reason:.300}"
 
 
 def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> str:

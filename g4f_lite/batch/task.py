@@ -18,11 +18,13 @@ class Place(NamedTuple):
     :param key: the key of the question
     :param alone: of a question to a chain, the key of the same question to its first member alone
     :param first: the name that this member has in the chain
+    :param mark: the mark of its scope
     """
 
     key: Key
     alone: Key | None = None
     first: str = ""
+    mark: bytes = b""
 
 
 @dataclass(eq=False)

@@ -20,7 +20,7 @@ from ..prompt import Prompt
 from ..providers.base import BaseProvider
 from ..providers.identity import identity_of
 from ..providers.selection import ProviderLike
-from ..store.answers import Kept
+from ..store.answers import Kept, mark_of
 from .routing import Router
 from .usage import UncountedUsage
 
@@ -112,23 +112,25 @@ class BatchCalls:
         others = [
             usage or delta if isinstance(delta, Usage) else delta for delta in kept.deltas if type(delta) is not str
         ]
-        alone = self._alone(question.stream, prompt, provider) if question.attempts == 1 else ""
+        alone = self._alone(question.stream, prompt, provider) if question.attempts == 1 else None
         # Without the text before calls of tools.
         return kept._replace(deltas=[str(question.answer), *others], took=question.took, alone=alone)
 
-    def _alone(self, stream: AnswerStream, prompt: Prompt, provider: Any) -> str:
-        """Return the own name of a chain's first member if it gave an answer as it does alone; "" otherwise.
+    def _alone(self, stream: AnswerStream, prompt: Prompt, provider: Any) -> tuple[str, bytes] | None:
+        """Return the own name of a chain's first member, and its mark, if it gave an answer as it does alone.
 
         What another member of the chain does not support, such as a schema, the chain asks for in another way.
         """
-        first, _ = self._first_member(prompt, provider)
+        first, model = self._first_member(prompt, provider)
         answered: Member | None = getattr(stream.source, "member", None)  # None for a cache, and for a loop of tools
         if first is None or answered is not first:
-            return ""
+            return None
         known = self._router.find(prompt.model, provider or self._provider)[0].known_options
         sent = self.as_sent(prompt, provider)
         is_as_alone = known is None or sent.options.keys() <= known
-        return first.provider.name if is_as_alone and sent == self.as_sent(prompt, first.provider) else ""
+        if not is_as_alone or sent != self.as_sent(prompt, first.provider):
+            return None
+        return first.provider.name, mark_of(identity_of(first.provider, model))
 
     def model(self, prompt: Prompt, provider: Any) -> str:
         found, model, _ = self._asked(prompt, provider)

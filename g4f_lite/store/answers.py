@@ -59,7 +59,8 @@ class Kept(NamedTuple):
     :param attempts: how many times its prompt was sent; None if the provider did not say
     :param passed_over: of a chain, why the members that were asked before did not answer, by their names
     :param took: what its calls took in this process; it is not kept on disk
-    :param alone: where the first member of a chain gave the answer that it gives alone, its own name; likewise
+    :param alone: where the first member of a chain gave the answer that it gives alone, its own name and the mark of
+        its scope; likewise
     """
 
     deltas: list[Delta]
@@ -69,7 +70,7 @@ class Kept(NamedTuple):
     attempts: int | None = None
     passed_over: dict[str, str] = {}  # noqa: RUF012  which nobody changes
     took: tuple[CallUsage, ...] = ()
-    alone: str = ""
+    alone: tuple[str, bytes] | None = None
 
     @classmethod
     def of(cls, stream: AnswerStream, seconds: float = 0.0) -> Kept:
@@ -77,8 +78,8 @@ class Kept(NamedTuple):
 
         :raises ResponseFormatError: if it is longer than what a stream keeps
         """
-        passed_over = getattr(stream.source, "passed_over", {})
-        return cls(stream.kept, stream.provider, stream.model, seconds, stream.attempts, passed_over, stream.took)
+        source = stream.provider, stream.model, seconds, stream.attempts, stream.passed_over, stream.took
+        return cls(stream.kept, *source)
 
     def answer(self) -> Answer:
         """Make the answer again."""
@@ -169,16 +170,15 @@ class AnswerStore:
         size, now = len(deltas.encode()) + len(passed_over) + 200, time.time()
         row = (*key, deltas, kept.provider, kept.model, kept.seconds, kept.attempts, size, now, now, passed_over)
         with self._writing.held(self.database.patience()), self.database.transaction() as connection:
-            added = size
+            added = 0
             for old in filter(None, (key if replace else None, instead_of)):
                 where = "FROM answers WHERE key = ? AND occurrence = ?"
                 added -= sum(freed for (freed,) in connection.execute(f"SELECT size {where}", old).fetchall())
                 connection.execute(f"DELETE {where}", old)
             done = connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            if not done.rowcount:
-                return 0
-            connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added,))
-        return size
+            written = size if done.rowcount else 0
+            connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added + written,))
+        return written
 
     def keys(self) -> list[Key]:
         """Return the keys of all answers."""
@@ -199,6 +199,11 @@ class AnswerStore:
     def close(self) -> None:
         """Close the file."""
         self.database.close()
+
+
+def mark_of(scope: str) -> bytes:
+    """Return a hash of what tells a provider from others, which does not show the credentials."""
+    return blake2b(scope.encode(), digest_size=_KEY_BYTES).digest()
 
 
 def digest_of(prompt: Prompt, more: str = "", hasher: Any = None) -> bytes:

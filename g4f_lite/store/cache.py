@@ -102,7 +102,7 @@ class Cache:
             key = (store.key(scope(), prompt), 0)
             kept = None if prompt.fresh else self._find(store, key)
             if kept is not None:
-                stream.take_origin(kept.provider, kept.model)
+                stream.take_origin(kept.provider, kept.model, kept.passed_over)
                 yield from kept.deltas
                 return
             began_at = time.monotonic()

@@ -133,7 +133,7 @@ class Loop:
     @property
     def passed_over(self) -> dict[str, str]:
         """Why other members of a chain did not give the last turn, by their names."""
-        return getattr(self._turn.source, "passed_over", {})
+        return self._turn.passed_over
 
     @property
     def took(self) -> tuple[CallUsage, ...]:

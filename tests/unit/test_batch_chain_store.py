@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import BaseProvider, Client, Fallback, Finish, Prompt, ServiceError
+from g4f_lite import BaseProvider, Client, Fallback, Finish, ModelNotSupportedError, Prompt, ServiceError
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.messages import last_user_message
 from g4f_lite.store.answers import AnswerStore
@@ -200,23 +200,42 @@ class Schemas(JSON):
     known_options = frozenset({"response_format"})
 
 
-def test_a_new_answer_takes_the_place_of_one_of_the_first_member_that_fits_its_type_no_more(store: Path) -> None:
+@dataclass
+class Count:
+    value: int
+
+    def __post_init__(self) -> None:
+        if self.value in unknown:
+            raise ValueError("no such number")
+
+
+unknown: set[int] = set()
+
+
+@pytest.fixture
+def of_a_type() -> Iterator[None]:
     pytest.importorskip("msgspec")
+    yield
+    unknown.clear()
 
-    @dataclass
-    class Count:
-        value: int
 
-        def __post_init__(self) -> None:
-            if self.value in unknown:
-                raise ValueError("no such number")
-
-    unknown: set[int] = set()
+@pytest.mark.usefixtures("of_a_type")
+def test_a_new_answer_takes_the_place_of_one_of_the_first_member_that_fits_its_type_no_more(store: Path) -> None:
     chain = Fallback([first := JSON("A"), JSON("B")])
     assert ask(first, ["a"], store, output=Count).outputs() == [Count(1)]
     unknown.add(1)
     for provider in (chain, chain, first):
         assert ask(provider, ["a"], store, output=Count).outputs() == [Count(2)]
+
+
+@pytest.mark.usefixtures("of_a_type")
+def test_an_answer_of_the_first_member_is_used_where_that_of_the_chain_fits_its_type_no_more(store: Path) -> None:
+    chain = Fallback([first := JSON("A later"), JSON("B")])
+    assert ask(chain, ["a"], store, output=Count).outputs() == [Count(2)]  # asked twice, which is the chain's own
+    assert ask(first, ["a"], store, output=Count).outputs() == [Count(3)]
+    unknown.add(2)
+    assert ask(chain, ["a"], store, output=Count).outputs() == [Count(3)]
+    assert len(first.asked) == 3
 
 
 @pytest.mark.parametrize(
@@ -253,7 +272,7 @@ def test_what_a_cache_gave_the_chain_is_not_its_first_members(store: Path, tmp_p
     chain = Fallback([first := Member("A", refused=("a",)), Member("A")])
     client = Client(chain, cache=tmp_path / "cache.db")
     assert client.ask("a") == "A a 1"
-    assert client.map(["a"], store=store).texts() == ["A a 1"]
+    assert client.map(["a"], store=store, progress=False).texts() == ["A a 1"]
     first.refused = ()
     assert not ask(first, ["a"], store)[0].is_stored
 
@@ -270,3 +289,63 @@ def test_an_executor_tells_who_answered(store: Path) -> None:
     with ThreadPoolExecutor(1) as executor:
         texts(Fallback([first, Member("B")]), ["a"], store, executor=executor)
     assert ask(first, ["a"], store)[0].is_stored
+
+
+def test_an_answer_of_the_first_member_is_used_where_that_of_the_chain_is_not_wanted(store: Path) -> None:
+    chain = Fallback([first := Member("A", refused=("a",)), Member("B")])
+    texts(chain, ["a"], store)
+    first.refused = ()
+    texts(first, ["a"], store)
+    results = Client(chain).map(["a"], store=store).reject(lambda result: result.provider == "B")
+    assert (results.texts(), first.asked) == (["A a 1"], ["a"])
+
+
+def test_a_new_answer_leaves_a_good_one_that_has_come_since(store: Path) -> None:
+    chain = Fallback([first := Member("A", refused=("a",)), Member("B")])
+    texts(chain, ["a"], store)
+    first.refused = ()
+    results = Client(chain).map(["a"], store=store).reject(lambda result: result.provider == "B")
+    found, sends = results._plan.stored, iter([False, True])  # looked up once more before it is sent
+
+    def stored(*of: Any) -> Any:
+        result = found(*of)
+        if next(sends):
+            texts(Member("A"), ["a"], store)
+        return result
+
+    first.asked.append("before")
+    results._plan.stored = stored  # type: ignore[method-assign]
+    assert results.texts() == ["A a 2"]
+    assert texts(first, ["a"], store) == texts(chain, ["a"], store) == ["A a 1"]
+    kept = AnswerStore(store)
+    assert kept.bytes() == kept.database.rows("SELECT total(size) FROM answers")[0][0]
+
+
+class Listing(Member):
+    """A member that may come to know that it does not have a model."""
+
+    has_model = True
+
+    def get_model(self, name: str | None = None) -> str | None:
+        if not self.has_model:
+            raise ModelNotSupportedError("no such model", provider=self.name)
+        return name
+
+    def identity(self) -> Any:
+        return id(self)
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        self.get_model(prompt.model)
+        return super().begin(prompt)
+
+
+@pytest.mark.filterwarnings("ignore:A will be skipped for lack")
+@pytest.mark.parametrize("other", ["A", "B"])
+def test_a_member_that_has_become_the_first_leaves_what_the_first_one_gives(other: str, store: Path) -> None:
+    chain = Fallback([first := Listing("A"), Listing(other)])
+    results = Client(chain).map(["a"], store=store, model="m", progress=False)
+    first.has_model = False
+    assert results.texts() == [f"{other} a 1"]
+    first.has_model = True
+    assert ask(chain, ["a"], store, model="m")[0].is_stored
+    assert not ask(first, ["a"], store, model="m")[0].is_stored

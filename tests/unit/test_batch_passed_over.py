@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,11 @@ class Down(BaseProvider):
         yield
 
 
+def look() -> str:
+    """Look."""
+    return "seen"
+
+
 def test_a_result_and_the_store_know_why_others_did_not_answer(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
     for is_stored in (False, True):
@@ -47,13 +53,16 @@ def test_a_result_and_the_store_know_why_others_did_not_answer(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("read", [BatchResults.texts, lambda results: results.to_frame(meta=False)])
-def test_a_column_warns_of_answers_of_others(read: Any) -> None:
+def test_a_column_warns_of_answers_of_others(read: Any, tmp_path: Path) -> None:
     if read is not BatchResults.texts:
         pytest.importorskip("pandas")
-    client = Client(Fallback([Down("One"), Counts()]))
-    told = "others than One gave 2 of 2 answers: One is down; result.provider says who; with a store, "
-    with pytest.warns(UserWarning, match=f"^{told}"):
+    client, other = (Client(Fallback([Down("One"), Counts()])) for _ in range(2))
+    told = "providers other than One gave 2 of 2 answers: One is down; result.provider says who"
+    with pytest.warns(UserWarning, match=f"^{told}$"):
         read(client.map(["a", "b"]))
+    again = re.escape("; .reject(lambda result: result.passed_over) asks those prompts again")
+    with pytest.warns(UserWarning, match=f"^{told}{again}$"):
+        read(other.map(["a", "b"], store=tmp_path / "answers.db"))
     client.map(["a", "b"], progress=False).texts()
     Client(Counts()).map(["a", "b"]).texts()
 
@@ -64,12 +73,18 @@ def test_the_members_of_a_chain_in_a_chain_are_known_too() -> None:
 
 
 def test_they_are_known_of_an_answer_with_tools() -> None:
-    def look() -> str:
-        """Look."""
-        return "seen"
-
     chain = Fallback([Down(), Scripted("yes")])
     assert Client(chain).map(["a"], tools=[look])[0].passed_over == {"Down": "Down is down"}
+
+
+@pytest.mark.parametrize("tools", [None, [look]])
+def test_they_are_known_of_an_answer_from_a_cache(tools: Any, tmp_path: Path) -> None:
+    for is_cached in (0, 1):
+        client = Client(Fallback([Down(), Scripted("yes")]), cache=tmp_path / "cache.db")
+        results = client.map(["a"], tools=tools, store=tmp_path / f"answers-{is_cached}.db")
+        for result in (results[0], client.map(["a"], tools=tools, store=tmp_path / f"answers-{is_cached}.db")[0]):
+            assert result.passed_over == {"Down": "Down is down"}
+        assert client.usage.cached == is_cached
 
 
 def test_an_estimate_counts_what_others_gave(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_pause_of_one_provider_of_a_chain_does_not_hold_up_another(
     emulator.fail("rate_limit", retry_after=600, times=None)
     paused = OpenAICompatible(f"{emulator.url}/v1", model="m", retry=QUICK)
     results = Client(Fallback([paused, Echo()])).map([f"prompt {number}" for number in range(30)])
-    with pytest.warns(UserWarning, match="^others than OpenAICompatible gave 30 of 30 answers: "):
+    with pytest.warns(UserWarning, match="^providers other than OpenAICompatible gave 30 of 30 answers: "):
         assert results.texts() == [f"prompt {number}" for number in range(30)]
     assert {result.provider for result in results} == {"Echo"}
 
