@@ -202,7 +202,7 @@ def test_the_pace_of_a_client_holds_for_the_calls_of_an_executor(pickles: bool) 
             corrected.append(tokens)
 
     pace = Pace(rpm=60)
-    pace._meter = Counting()
+    pace._meter = Counting(tpm=600)
     client = Client(Thinks(), pace=pace)
     executor = Notes(pickles=pickles)
     assert client.map(["12345678"] * 12, executor=executor, workers=1).texts() == ["yes"] * 12
