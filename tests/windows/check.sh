@@ -54,13 +54,14 @@ set_up=(timeout 400 "$here/run.sh" "$dir" -c "print('Python runs in Wine')")
 "${set_up[@]}" || "${set_up[@]}"
 
 cd "$here/../.."
+most=600  # seconds of a part, which takes up to 300 on a slow machine
 status=0
 for part in "tests/unit/test_[a-l]*" "tests/unit/test_[m-z]*" "tests/windows ${files[*]}"; do
     # shellcheck disable=SC2086  # a list of files
-    tests 300 $part && continue
+    tests "$most" $part && continue
     echo "Once more, what failed, or all where nothing came to an end:"
     # shellcheck disable=SC2086
-    tests 300 --last-failed $part || status=$?
+    tests "$most" --last-failed $part || status=$?
 done
 
 weights="$(find "${XDG_CACHE_HOME:-$HOME/.cache}/g4f-lite" -maxdepth 1 -name '*.gguf' 2>/dev/null | head -1 || true)"
