@@ -76,8 +76,8 @@ class Result(OfBatch, Generic[T]):
     :param attempts: how many times the prompt was sent, or None where the provider does not say
     :param seconds: how long the answer took, retries included
     :param is_stored: whether the answer was in the store already, and nothing was sent
-    :param passed_over: of a chain, why the providers that were asked before did not answer, by their names
     :param label: the prompt's label in the index of a Series of pandas; the position, where the prompts have none
+    :param passed_over: of a chain, why the providers that were asked before did not answer, by their names
     """
 
     index: int
@@ -88,8 +88,8 @@ class Result(OfBatch, Generic[T]):
     attempts: int | None = None
     seconds: float = 0.0
     is_stored: bool = False
-    passed_over: dict[str, str] = field(default_factory=dict)
     label: Any = None
+    passed_over: dict[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str | None:

@@ -28,6 +28,8 @@ PERSON = {"type": "object", "properties": {"boss": {"$ref": "#/$defs/Person"}, "
         ({"type": "object"}, None),
         ({"anyOf": [{"items": {"pattern": "(a+)+$"}}]}, PATTERN),
         ({"patternProperties": {}}, PATTERN),
+        ({"properties": {"pattern": {"type": "string"}}}, None),
+        ({"properties": {"patternProperties": {"(a+)+$": {}}}, "$ref": "#/properties"}, PATTERN),
         ({"allOf": [{"prefixItems": [{}]}], "unevaluatedItems": False}, UNEVALUATED),
         ({"properties": {"a": {"unevaluatedProperties": {}}}}, UNEVALUATED),
         ({"$ref": "#/$defs/Person", "$defs": {"Person": PERSON}}, None),
