@@ -330,10 +330,11 @@ class Run:
     def _put_back(self, task: Task, result: Result[Any], error: Exception) -> bool:
         """Put a prompt that the service refuses for now at the end of the queue; the lock is held.
 
-        :returns: False if the service names no time, or nothing was answered since the prompt was put there last
+        :returns: False if the service names no time, or answered none of all others since the prompt was put there last
         """
         wait = wait_named_by(error)
-        if wait is None or wait > self._workers.longest_pause or task.answers_before == self._answers:
+        is_refused_again = task.answers_before == self._answers and self._is_read
+        if wait is None or wait > self._workers.longest_pause or is_refused_again:
             return False
         task.answers_before = self._answers
         task.sent = result.attempts or task.sent + 1

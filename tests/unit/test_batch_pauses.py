@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,19 @@ def test_a_refusal_of_the_last_prompts_again_is_a_failure() -> None:
     assert results.texts() == ["PROMPT 0", None, "PROMPT 2"]
     # Once before the others were answered, once after them, and once more.
     assert provider.asked.count("prompt 1") == 3
+
+
+def test_a_prompt_that_is_refused_again_is_no_failure_while_others_are_still_to_be_read() -> None:
+    answered = threading.Event()
+    provider = Refuses(lambda text, count: refusal() if count < 4 else answered.set())
+
+    def prompts() -> Iterator[str]:
+        yield "prompt 0"
+        answered.wait(20)
+        yield "prompt 1"
+
+    assert [result.text for result in Client(provider).map(prompts(), workers=1)] == ["PROMPT 0", "PROMPT 1"]
+    assert provider.asked == ["prompt 0"] * 4 + ["prompt 1"]
 
 
 def test_a_service_that_goes_on_refusing_stops_the_batch_and_nothing_has_failed() -> None:
