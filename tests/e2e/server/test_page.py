@@ -81,9 +81,10 @@ class Page:
         return answer
 
     def press(self, label: str) -> None:
-        """Press the last button with these words."""
-        [button] = [each for each in self.all("button") if each.text == label and each.is_displayed()][-1:]
-        button.click()
+        """Press the last button with these words; the page may draw others anew meanwhile."""
+        script = """return [...document.querySelectorAll("button")].findLast(
+            (button) => button.innerText.trim() === arguments[0] && button.checkVisibility())"""
+        self.driver.execute_script(script, label).click()
 
 
 @pytest.fixture(scope="module")
