@@ -17,6 +17,7 @@ from g4f_lite import (
     RetryPolicy,
     ServiceError,
     StreamInterruptedError,
+    Timeout,
     Usage,
 )
 
@@ -157,7 +158,7 @@ def test_the_protocols_own_end_is_success(how: str, provide: Provide) -> None:
 def test_silence_after_the_finish_reason_is_success_too(provide: Provide) -> None:
     answer = lambda c: (c.request(), c.send(*_framed("chunked", delta("a", "stop"))), c.silence())  # noqa: E731
     with RawServer(answer) as server:
-        assert provide(server, timeout=(1, 0.1)).create(messages="hi") == "a"
+        assert provide(server, timeout=Timeout(first=20, read=0.1)).create(messages="hi") == "a"
 
 
 @pytest.mark.parametrize(
