@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -107,3 +108,17 @@ def test_connections_that_never_send_a_whole_request_leave_room(monkeypatch: pyt
             connection = stack.enter_context(socket.create_connection(address))
             connection.sendall(b"GET /health HTTP/1.1\r\nX: ")
         assert requests.get(f"{server.url}/health", timeout=20).json() == {"status": "ok"}
+
+
+def test_signals_do_not_interrupt_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(create_app(Scripted()), "127.0.0.1", 0, 1)
+    monkeypatch.setattr(server, "_drain", lambda grace: None)  # which sends the second one
+
+    def run() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # while waitress waits for its threads
+
+    monkeypatch.setattr(server._server, "run", run)
+    server.run()

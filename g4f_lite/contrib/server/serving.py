@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 import time
@@ -57,7 +58,9 @@ class Server:
         for listener in filter(_is_listener, list(self._sockets.values())):  # a name may have several addresses
             listener.maintenance = partial(self._make_room, listener.maintenance)
         self._is_stopping = False
+        self._is_ending = False
         self._is_over = threading.Event()
+        self._told = queue.SimpleQueue[None]()  # a signal may interrupt another one while it puts something in it
 
     @property
     def url(self) -> str:
@@ -72,28 +75,30 @@ class Server:
 
         :param grace: how many seconds to wait for them
         """
-
         drain = threading.Thread(target=self._drain, args=(grace,), daemon=True)
+        drain.start()
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if self._is_over.is_set():
+            if self._is_ending:  # it would interrupt waitress in the midst of a lock
                 return
             if self._is_stopping:
+                self._is_ending = True
                 self._app.streams.drain(0)
                 raise SystemExit
             self._is_stopping = True
-            drain.start()
+            self._told.put(None)
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self._server.run()
         finally:
+            self._is_ending = True
             self._is_over.set()
-            if self._is_stopping:
-                drain.join()  # it sends a signal at its end, which must still be ours
+            self._told.put(None)
+            drain.join()  # it sends a signal at its end, which must still be ours
+            self._server.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._server.close()
 
     def _make_room(self, close_idle: Callable[[float], None], now: float) -> None:
         """Close connections, as waitress calls it each second.
@@ -108,6 +113,9 @@ class Server:
             client.will_close = True
 
     def _drain(self, grace: float) -> None:
+        self._told.get()
+        if self._is_over.is_set():
+            return
         ends = time.monotonic() + grace
         self._app.streams.drain(grace)
         while any(map(_is_answering, list(self._sockets.values()))) and time.monotonic() < ends:
