@@ -171,8 +171,8 @@ class Terminal:
         """Press keys."""
         os.write(self._own, text.encode())
 
-    def interrupt_prompt(self) -> None:
-        """Press Ctrl-C until it is noticed: Python misses one in the moment between showing a prompt and reading."""
+    def press_ctrl_c(self) -> None:
+        """Press Ctrl-C until it is noticed: Python misses one in the moment before it waits for a key or an answer."""
         for _ in range(int(SECONDS / 5)):  # seldom enough that none is pressed twice on a busy machine
             self._wait_until_it_sleeps()
             self.type("\x03")
@@ -195,7 +195,7 @@ class Terminal:
         return self.end()
 
     def _wait_until_it_sleeps(self) -> None:
-        """Wait until the program waits for a key, where Linux tells so."""
+        """Wait until the program waits for something, where Linux tells so."""
         state = Path(f"/proc/{self._child.pid}/stat")
         while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "S":
             os.sched_yield()

@@ -73,7 +73,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_conversation(emulator: Emulator, o
         terminal.wait_for("> ")
         terminal.type("Count\n")
         terminal.wait_for("one two")
-        terminal.type(CTRL_C)
+        terminal.press_ctrl_c()
         shown = terminal.wait_for("> ").replace("^C", "")
         assert shown == "\r\nStopped. This turn is not kept; /retry sends the message again.\r\n> "
         emulator.answer("one two three")
@@ -120,7 +120,7 @@ def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emul
     pytest.importorskip("readline")
 
     def shown_after_ctrl_c() -> str:
-        terminal.interrupt_prompt()
+        terminal.press_ctrl_c()
         return terminal.wait_for("> ").replace("^C", "")
 
     with Terminal(*options) as terminal:
@@ -133,7 +133,7 @@ def test_ctrl_c_clears_a_line_and_leaves_when_it_is_pressed_twice(emulator: Emul
         assert say(terminal, "hello") == "hello\r\n> "
         assert history(emulator) == ["hello"]
         assert shown_after_ctrl_c() == f"\r\n{QUIT_HINT}\r\n> "
-        terminal.interrupt_prompt()
+        terminal.press_ctrl_c()
         code, shown = terminal.end()
         assert (code, shown.replace("^C", "")) == (INTERRUPTED, "\r\n")
 
