@@ -1,7 +1,4 @@
-"""The page in a real browser, headless Chromium; `tox -e browser` brings what it takes.
-
-Answers are the echo of the prompt, so that a test says what the model writes.
-"""
+"""The page in a browser.  Answers are the echo of the prompt, so that a test says what the model writes."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import base64
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +14,12 @@ import pytest
 from g4f_lite.emulator import Emulator
 
 from .conftest import Served, served
+from .page_fixtures import ELSEWHERE, Page, browser, open_page, run_browser, run_server, run_upstream  # noqa: F401  fixtures
 
-webdriver = pytest.importorskip("selenium.webdriver")
-By = pytest.importorskip("selenium.webdriver.common.by").By
-wait = pytest.importorskip("selenium.webdriver.support.wait")
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 
 pytestmark = pytest.mark.long
 
-SECONDS = 30.0
 HOSTILE = """# Title
 
 <script>window.ran = 1</script> <img src=x onerror="window.ran = 2"> <b>not bold</b>
@@ -39,97 +33,6 @@ HOSTILE = """# Title
 - [x] done
 """
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-
-
-class Page:
-    """The page in a browser, by what a user sees and does."""
-
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
-        self.url: str = driver.current_url
-
-    def find(self, selector: str) -> Any:
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector: str) -> list[Any]:
-        found: list[Any] = self.driver.find_elements(By.CSS_SELECTOR, selector)
-        return found
-
-    def texts(self, selector: str) -> list[str]:
-        script = "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText)"
-        found: list[str] = self.driver.execute_script(script, selector)
-        return found
-
-    def until(self, condition: Callable[[], Any]) -> Any:
-        return wait.WebDriverWait(self.driver, SECONDS, 0.05).until(lambda _: condition())
-
-    def send(self, text: str) -> None:
-        self.write(text)
-        self.find("#send").click()
-
-    def write(self, text: str) -> None:
-        self.driver.execute_script("document.querySelector('#prompt').value = arguments[0]", text)
-
-    def is_busy(self) -> bool:
-        return "busy" in self.find("#send").get_attribute("class")
-
-    def ask(self, text: str) -> str:
-        """Send a prompt, and give the text of the answer."""
-        self.send(text)
-        self.until(lambda: not self.is_busy() and self.all(".assistant .actions"))
-        answer: str = self.texts(".assistant .body")[-1]
-        return answer
-
-    def press(self, label: str) -> None:
-        """Press the last button with these words; the page may draw others anew meanwhile."""
-        script = """return [...document.querySelectorAll("button")].findLast(
-            (button) => button.innerText.trim() === arguments[0] && button.checkVisibility())"""
-        self.driver.execute_script(script, label).click()
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Emulator]:
-    with Emulator() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def server(upstream: Emulator) -> Iterator[Served]:
-    with served(G4F_LITE_BASE_URL=f"{upstream.url}/v1") as running:
-        yield running
-
-
-def browser(width: int, height: int, language: str = "en") -> Any:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("Chromium and its driver are not here: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", f"--window-size={width},{height}"]
-    for argument in [*arguments, f"--lang={language}", f"--accept-lang={language}"]:
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with browser(1200, 800) as running:
-        yield running
-
-
-@pytest.fixture
-def page(driver: Any, server: Served, upstream: Emulator) -> Page:
-    """Open the page as somebody who never was there."""
-    upstream.reset()
-    driver.get(server.url)
-    driver.execute_async_script(
-        "localStorage.clear(); const done = arguments[0], gone = indexedDB.deleteDatabase('g4f_lite');"
-        "gone.onsuccess = gone.onerror = gone.onblocked = () => done();"
-    )
-    driver.get_log("performance")
-    driver.get(server.url)
-    return Page(driver)
 
 
 def requests_of(page: Page) -> list[str]:
@@ -184,77 +87,6 @@ def test_edit_and_answer_again(page: Page, upstream: Emulator) -> None:
     assert page.find("#prompt").get_attribute("value") == "first"
     assert page.ask("third") == "third"
     assert page.texts(".user .body") == ["third"]
-
-
-def test_chats_are_kept_and_found(page: Page) -> None:
-    page.ask("about apples")
-    page.press("New chat")
-    page.ask("about pears")
-    page.driver.refresh()
-    page.until(lambda: page.texts("#talks .talk") == ["about pears", "about apples"])
-    page.find("#search").send_keys("apples")
-    page.until(lambda: page.texts("#talks .talk") == ["about apples"])
-    page.find("#talks .talk").click()
-    page.until(lambda: page.texts(".user .body") == ["about apples"])
-
-
-def delete_the_chat(page: Page) -> None:
-    page.find("#talks .talk + button").click()
-
-
-def delete_all(page: Page) -> None:
-    page.find("#open-settings").click()
-    page.find("#forget").click()
-    page.driver.switch_to.alert.accept()
-
-
-def delete_in_another_tab(page: Page) -> None:
-    first = page.driver.current_window_handle
-    page.driver.switch_to.new_window("tab")
-    page.driver.get(page.url)
-    page.until(lambda: page.all("#talks .talk"))
-    delete_the_chat(page)
-    page.until(lambda: page.texts("#talks .note") == ["No chats"])
-    page.driver.close()
-    page.driver.switch_to.window(first)
-    page.find("#send").click()
-
-
-@pytest.mark.parametrize("delete", [delete_the_chat, delete_all, delete_in_another_tab])
-def test_a_chat_deleted_while_its_answer_comes_is_gone(
-    page: Page, upstream: Emulator, delete: Callable[[Page], None]
-) -> None:
-    page.ask("private")
-    upstream.configure(pace=0.1)
-    upstream.answer(" ".join(map(str, range(600))))
-    page.send("private too")
-    page.until(lambda: "3" in page.texts(".assistant .body")[-1])
-    delete(page)
-    page.until(lambda: not page.is_busy())
-    page.driver.refresh()
-    page.until(lambda: page.texts("#talks li"))
-    assert page.texts("#talks li") == ["No chats"]
-
-
-def test_a_tab_that_is_closed_before_the_end_keeps_the_question_and_what_came(page: Page, upstream: Emulator) -> None:
-    upstream.configure(pace=0.1)
-    upstream.answer(" ".join(map(str, range(600))))
-    page.send("a long question")
-    page.until(lambda: page.texts("#talks .talk") == ["a long question"])
-    page.find("#talks .talk").click()  # which is open, and goes on
-    page.until(lambda: "30" in page.texts(".assistant .body")[-1])
-    page.driver.refresh()
-    page.until(lambda: page.all("#talks .talk"))
-    page.find("#talks .talk").click()
-    assert page.texts(".user .body") == ["a long question"]
-    [kept] = page.texts(".assistant .body")
-    assert kept.startswith("0 1 2 3")
-    assert page.texts(".assistant .note") == ["Stopped."]
-    upstream.configure(pace=0)
-    upstream.answer("the end")
-    page.press("Answer again")
-    page.until(lambda: page.texts(".assistant .body") == ["the end"] and not page.is_busy())
-    assert page.texts(".assistant .note") == []
 
 
 def test_an_answer_stopped_before_it_began_is_not_sent(page: Page, upstream: Emulator) -> None:
@@ -322,6 +154,22 @@ def test_a_key_is_asked_for(upstream: Emulator, driver: Any) -> None:
         page.find("#key").send_keys("right-key\n")
         page.until(lambda: len(page.all("#model option")) == 3)
         assert page.ask("Hello") == "Hello"
+
+
+def test_from_another_machine(upstream: Emulator, driver: Any) -> None:
+    """Without TLS a browser gives the page neither its clipboard nor crypto.randomUUID."""
+    settings = {"G4F_LITE_BASE_URL": f"{upstream.url}/v1", "G4F_LITE_SERVER_KEY": "right-key"}
+    with served("--host", "0.0.0.0", **settings) as keyed:
+        driver.get(keyed.url.replace("127.0.0.1", ELSEWHERE))
+        assert not driver.execute_script("return isSecureContext")
+        page = Page(driver)
+        page.until(lambda: page.find("#settings").get_attribute("open") is not None)
+        page.find("#key").send_keys("right-key\n")
+        assert page.ask("Hello") == "Hello"
+        page.press("Copy")
+        page.until(lambda: "Copied" in page.texts(".assistant .actions button"))
+        page.find("#prompt").send_keys(Keys.CONTROL, "v")
+        assert page.find("#prompt").get_attribute("value") == "Hello"
 
 
 @pytest.mark.parametrize("size", [(1200, 800), (500, 844)], ids=["desktop", "phone"])

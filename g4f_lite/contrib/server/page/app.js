@@ -1,12 +1,12 @@
 // The page: a list of talks, the messages of one, and a field to write in.
 import { ApiError, chat, generateImage, listModels } from "./api.js";
-import { Markdown, button, copyText, picture } from "./render.js";
-import { allTalks, deleteAllTalks, deleteTalk, matches, newTalk, saveTalk } from "./talks.js";
+import { Markdown, button, copyText, note, picture, thoughts } from "./render.js";
+import { keepSettings, settings } from "./settings.js";
+import { allTalks, deleteAllTalks, deleteTalk, findTalk, matches, newTalk, saveTalk } from "./talks.js";
 import { text, translate } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const SAVE_EVERY = 2000; // milliseconds, while an answer comes: what a tab that is closed meanwhile loses at most
-const settings = { key: "", system: "", model: "", ...JSON.parse(localStorage.getItem("g4f_lite") || "{}") };
 
 let talk = newTalk();
 let running = null; // aborts the answer in progress
@@ -62,23 +62,6 @@ function actions(message, index) {
   return row;
 }
 
-function note(words, failed) {
-  const made = document.createElement("p");
-  made.className = failed ? "note failed" : "note";
-  made.textContent = words;
-  return made;
-}
-
-/** Add what the model thought, folded up, and return it. */
-function thoughts(article) {
-  const details = document.createElement("details");
-  const summary = document.createElement("summary");
-  summary.textContent = text("thinking");
-  details.append(summary, document.createElement("div"));
-  article.append(details);
-  return details;
-}
-
 function toEnd(always) {
   const log = $("log");
   if (always || log.scrollHeight - log.scrollTop - log.clientHeight < 120) log.scrollTop = log.scrollHeight;
@@ -121,7 +104,7 @@ async function answer() {
   running = new AbortController();
   busy(true);
   message.note = text("stopped"); // what is found later, if the tab is closed before the end
-  saveTalk(mine).then(listTalks);
+  keepTalk(mine);
   try {
     let note = "";
     if (asked.paints) message.images = await generateImage(asked.text, settings.model || undefined, settings.key, running.signal);
@@ -134,14 +117,14 @@ async function answer() {
     running = null;
     busy(false);
     if (mine === talk) show();
-    await saveTalk(mine);
-    listTalks();
+    keepTalk(mine);
   }
 }
 
 /** Ask for an answer, write it on the page as it comes, and return what is to be noted of it. */
 async function stream(mine, message) {
   let note = "";
+  let savedAt = Date.now();
   const article = $("log").lastElementChild;
   const body = article.querySelector(".body");
   const markdown = new Markdown(body);
@@ -161,7 +144,10 @@ async function stream(mine, message) {
     }
     if (delta.finish === "length") note = text("cut");
     message.model = delta.model || message.model;
-    if (Date.now() - mine.changed > SAVE_EVERY) saveTalk(mine);
+    if (Date.now() - savedAt > SAVE_EVERY) {
+      savedAt = Date.now();
+      keepTalk(mine);
+    }
     toEnd();
   }
   return note;
@@ -238,6 +224,35 @@ function paint(is) {
 
 // --- The list of talks --------------------------------------------------------------------------
 
+/** Keep a talk in the browser, or say that it has no room or does not let the page. */
+async function keepTalk(mine) {
+  try {
+    await saveTalk(mine);
+    listTalks();
+  } catch {
+    tellNotKept();
+  }
+}
+
+function tellNotKept() {
+  $("status").textContent = text("notKept");
+}
+
+/** Show what another tab has made of the list and of the talk. */
+async function refresh() {
+  listTalks();
+  const mine = talk;
+  if (running || !mine.changed) return;
+  const kept = await findTalk(mine.id);
+  if (running || mine !== talk || kept?.changed === mine.changed) return;
+  if (kept) {
+    talk = kept;
+    show();
+  } else {
+    mine.changed = 0; // it is deleted; with a further question it is a new one
+  }
+}
+
 async function listTalks() {
   const words = $("search").value.trim();
   const talks = (await allTalks()).filter((each) => !words || matches(each, words));
@@ -284,10 +299,6 @@ function drawer(is) {
 }
 
 // --- Settings and models ------------------------------------------------------------------------
-
-function keep() {
-  localStorage.setItem("g4f_lite", JSON.stringify(settings));
-}
 
 function openSettings() {
   $("key").value = settings.key;
@@ -352,6 +363,7 @@ $("file").addEventListener("change", async () => {
 $("paint").addEventListener("click", () => paint($("paint").getAttribute("aria-pressed") !== "true"));
 $("new-talk").addEventListener("click", () => change(newTalk()));
 $("search").addEventListener("input", listTalks);
+window.addEventListener("focus", refresh);
 $("open-drawer").addEventListener("click", () => drawer(true));
 $("close-drawer").addEventListener("click", () => {
   drawer(false);
@@ -363,7 +375,7 @@ $("settings").addEventListener("close", () => {
   if ($("settings").returnValue !== "save") return;
   settings.key = $("key").value.trim();
   settings.system = $("system").value.trim();
-  keep();
+  if (!keepSettings()) tellNotKept();
   showModels();
 });
 $("forget").addEventListener("click", async () => {
@@ -374,7 +386,7 @@ $("forget").addEventListener("click", async () => {
 });
 $("model").addEventListener("change", () => {
   settings.model = $("model").value;
-  keep();
+  if (!keepSettings()) tellNotKept();
 });
 show();
 listTalks();

@@ -75,6 +75,24 @@ export function picture(source, description) {
   return image;
 }
 
+/** A remark on an answer, such as why it ended. */
+export function note(words, failed) {
+  const made = document.createElement("p");
+  made.className = failed ? "note failed" : "note";
+  made.textContent = words;
+  return made;
+}
+
+/** Add what the model thought, folded up, and return it. */
+export function thoughts(article) {
+  const details = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.textContent = text("thinking");
+  details.append(summary, document.createElement("div"));
+  article.append(details);
+  return details;
+}
+
 export function button(label, action) {
   const made = document.createElement("button");
   made.type = "button";
@@ -85,10 +103,21 @@ export function button(label, action) {
 
 /** Copy a text, and say so on the button that was pressed. */
 export async function copyText(value, pressed) {
-  await navigator.clipboard.writeText(value);
+  if (navigator.clipboard) await navigator.clipboard.writeText(value);
+  else copyByField(value);
   const before = pressed.textContent;
   pressed.textContent = text("copied");
   setTimeout(() => (pressed.textContent = before), 1500);
+}
+
+/** Copy a text where the page came neither over TLS nor from this machine, so that it has no clipboard. */
+function copyByField(value) {
+  const field = document.createElement("textarea");
+  field.value = value;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
 }
 
 function focusable(element) {

@@ -28,16 +28,36 @@ export async function allTalks() {
   return (await run("readonly", (store) => store.getAll())).sort((a, b) => b.changed - a.changed);
 }
 
-/** Keep a talk; one that was kept before and is not there any longer was deleted, perhaps in another tab, and stays so. */
+/** The talk as it is kept; undefined if it is not there. */
+export function findTalk(id) {
+  return run("readonly", (store) => store.get(id));
+}
+
+let saving = Promise.resolve();
+
+/**
+ * Keep a talk, after those that are still being kept.
+ *
+ * One that was deleted in another tab stays deleted; of one that another tab has changed, both are kept.
+ */
 export function saveTalk(talk) {
-  const isNew = !talk.changed;
-  talk.changed = Date.now();
-  return run("readwrite", (store) => {
-    if (isNew) return store.put(talk);
-    const found = store.getKey(talk.id);
-    found.onsuccess = () => found.result && store.put(talk);
+  saving = saving.catch(() => {}).then(() => save(talk));
+  return saving;
+}
+
+async function save(talk) {
+  const changed = Date.now();
+  await run("readwrite", (store) => {
+    if (!talk.changed) return store.put({ ...talk, changed });
+    const found = store.get(talk.id);
+    found.onsuccess = () => {
+      if (!found.result) return;
+      if (found.result.changed !== talk.changed) talk.id = newId();
+      store.put({ ...talk, changed });
+    };
     return found;
   });
+  talk.changed = changed;
 }
 
 export function deleteTalk(id) {
@@ -48,8 +68,13 @@ export function deleteAllTalks() {
   return run("readwrite", (store) => store.clear());
 }
 
+/** Names a talk; crypto.randomUUID is only there over TLS or on the server's own machine. */
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (number) => number.toString(36)).join("-");
+}
+
 export function newTalk() {
-  return { id: crypto.randomUUID(), title: "", changed: 0, messages: [] };
+  return { id: newId(), title: "", changed: 0, messages: [] };
 }
 
 /** Whether a talk has every word, in its title or a message. */
