@@ -92,9 +92,7 @@ class BatchRun:
             wrong = self._write()
             is_kept_back = len(self.results) - len(wrong) < self.files.earlier
             if not is_kept_back:
-                for file in (output, failures):
-                    if file is not None:
-                        file.publish()
+                self.files.publish()
         skipped, usage = self.files.skipped, self.results.usage
         usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
         told = told_after(usage, len(wrong), self.files.store, self._cost(), skipped)
