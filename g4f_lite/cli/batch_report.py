@@ -65,11 +65,15 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
 
 
 def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
-    """Say what the calls of a batch took, after what was said before; nothing if they took nothing."""
+    """Say what the calls of a batch took, after what was said before; nothing if they took nothing.
+
+    What answers from the store took before is not in it.
+    """
     if not usage.total_tokens:
         return ""
     price = "" if cost is None else f", {dollars(cost)}"
-    return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
+    of_this = "this run took " if usage.stored else ""
+    return f"; {of_this}{usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
 
 
 class Progress:
