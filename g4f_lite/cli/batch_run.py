@@ -29,6 +29,7 @@ from .batch_report import Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
 from .notes import is_quiet, note
 from .options import named_members
+from .spending import Unpriced
 
 _SHOWN_REASONS = 6
 
@@ -76,6 +77,7 @@ class BatchRun:
         first = named_members(self.client.provider)[0][0]
         is_kept = self.files.store is not None
         self.fallbacks = Fallbacks(first, is_kept=is_kept, fresh=self.fresh, paced=self.paced)
+        self.unpriced = Unpriced(self.price)
 
     def run(self) -> None:
         """Send the rows, write the answers, and say what came of it.
@@ -103,6 +105,8 @@ class BatchRun:
         elif self.files.skipped:
             note(f"{counted(self.files.skipped, 'empty row')} not sent")
         if told := self.fallbacks.told_with_reasons(usage.answered_by):
+            note(told)
+        if told := self.unpriced.told("model that answered"):
             note(told)
         if wrong:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
@@ -144,6 +148,8 @@ class BatchRun:
                 with output.writing():
                     writer.write(row, result)
                 self.fallbacks.add(result)
+                if result.answer is not None:
+                    self.unpriced.add_answer(result.answer)
                 if result.error is not None:
                     wrong.append(result)
                     if failures is not None and writer_of_failures is not None:
