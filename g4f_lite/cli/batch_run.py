@@ -18,7 +18,7 @@ from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
 from ..batch.results import BatchResults
-from ..batch.summary import counted
+from ..batch.summary import counted, told_of_sharing
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, OutputError
 from ..http.retry import may_pass
@@ -127,7 +127,8 @@ class BatchRun:
         output, failures, results = self.files.output, self.files.failures, self.results
         writer = self.files.writer()
         writer_of_failures = None if failures is None else self.files.writer_of_failures()
-        wrong = []
+        wrong: list[Result[Any]] = []
+        is_shared = False
         is_seen = output.path is None and sys.stdout.isatty() and sys.stderr.isatty()
         if isinstance(results, HostedBatch) and not results.done and not is_quiet():
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
@@ -141,15 +142,19 @@ class BatchRun:
             cost=self._cost,
             is_shown=is_shown,
         ) as progress:
+            tell_now = (lambda told: None) if is_quiet() else progress.note
             if isinstance(chain := self.client.provider, Fallback):
                 # Without it, some of what fails would be a warning of Python's.
-                chain.on_fallback = self.fallbacks.teller((lambda told: None) if is_quiet() else progress.note)
+                chain.on_fallback = self.fallbacks.teller(tell_now)
             for row, result in self._all_that_come():
                 with output.writing():
                     writer.write(row, result)
                 self.fallbacks.add(result)
                 if result.answer is not None:
                     self.unpriced.add_answer(result.answer)
+                if result.is_shared and not is_shared and self.files.store is not None:
+                    is_shared = True
+                    tell_now(told_of_sharing(self.files.store))
                 if result.error is not None:
                     wrong.append(result)
                     if failures is not None and writer_of_failures is not None:
