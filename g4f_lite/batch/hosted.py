@@ -32,9 +32,8 @@ from .hosted_requests import RequestFile, files_of, index_in
 from .hosted_state import Part, State, is_line
 from .inputs import Inputs
 from .plan import Plan
-from .result import Result
+from .result import Outcome, Result
 from .results import BatchResults
-from .run import Outcome
 from .task import Calls, Place, Task
 
 logger = logging.getLogger(__name__)

@@ -41,6 +41,7 @@ class Plan:
     :param executor: what makes the calls; None for threads of our own
     :param labels: the labels of the prompts, where they are a pandas Series
     :param is_unwanted: whether a result that is there already is not used; None where all are
+    :ivar closed: the positions of prompts that were in progress when a run was closed, and may be answered nevertheless
     :ivar rejected: the keys of answers in the store that are not wanted, or do not fit the type of the output any more
     """
 
@@ -59,6 +60,7 @@ class Plan:
     labels: Sequence[Any] | None = None
     is_unwanted: Callable[[Result[Any]], bool] | None = None
     rejected: set[Key] = field(default_factory=set)
+    closed: set[int] = field(default_factory=set)
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     # By model, of the provider of all, with that of the first member and its name.
     _scopes: dict[str | None, tuple[str, tuple[str, str] | None]] = field(default_factory=dict)
@@ -168,23 +170,27 @@ class Plan:
             label=self.label(index),
         )
 
-    def keep(self, place: Place, kept: Kept) -> None:
+    def keep(self, place: Place, kept: Kept) -> bool:
         """Write an answer into the store; one that the first member of a chain gave as if it had been asked alone.
 
         Another member may be the first one by now, as what models they have may become known meanwhile.
 
+        :returns: whether another one is there, which stays
         :raises G4FLiteError: if one of its images cannot be fetched
         :raises StoreError: if the store cannot be written
         """
         if self.store is None:
-            return
+            return False
         name, mark = kept.alone or ("", b"")
         if place.alone is None or mark != place.mark:
-            self.store.keep(place.key, kept, replace=self.replaces(place.key))
-            return
+            return not self.store.keep(place.key, kept, replace=self.replaces(place.key))
         kept = kept._replace(provider=name, passed_over={})
         replaced = place.key if self.replaces(place.key) else None
-        self.store.keep(place.alone, kept, replace=self.replaces(place.alone), instead_of=replaced)
+        return not self.store.keep(place.alone, kept, replace=self.replaces(place.alone), instead_of=replaced)
+
+    def is_shared(self, index: int) -> bool:
+        """Return whether an answer that came into the store meanwhile is another program's, not an earlier run's."""
+        return index not in self.closed
 
     def unused(self, places: Iterable[Place | None]) -> int:
         """Count the answers in the store to other questions than those with some places.

@@ -9,14 +9,15 @@ from typing import Any, Generic, TypeVar
 
 from ..answers.interruption import hear_interrupts, interrupt_of_batch
 from ..answers.short_traceback import with_short_errors
+from ..arguments import warn
 from ..errors import AuthenticationError, BatchStoppedError
 from .inputs import Inputs
 from .iterated import Iterated
 from .plan import Plan
 from .progress import Progress
-from .result import Result
-from .run import BadPrompt, Outcome, Run
-from .summary import BatchUsage, counted
+from .result import BadPrompt, Outcome, Result
+from .run import Run
+from .summary import BatchUsage, counted, told_of_sharing
 from .task import Place, Task
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Reading(Generic[T]):
         self._iterated = Iterated(inputs.items, plan)
         self._reason: BaseException | None = None  # why the last reading stopped before the end
         self._lacks_key = False  # of a service
+        self._has_told_of_sharing = False
         self.dropped = 0  # calls in progress that the end of the last reading closed, and that are sent again
         if inputs.is_sized:
             self._check_all(needs_key=False)
@@ -157,6 +159,10 @@ class Reading(Generic[T]):
             self._known.pop(result.index, None)  # it is asked again next time
             self._failed.pop(result.index, None)
             raise result.error
+        if result.is_shared and not self._has_told_of_sharing and self._plan.store is not None:
+            self._has_told_of_sharing = True
+            if self._plan.progress is not False:
+                warn(told_of_sharing(self._plan.store.database.path))
         return result
 
     def _give_again(self, results: Sequence[Result[T]]) -> None:

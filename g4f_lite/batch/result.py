@@ -78,6 +78,8 @@ class Result(OfBatch, Generic[T]):
     :param is_stored: whether the answer was in the store already, and nothing was sent
     :param label: the prompt's label in the index of a Series of pandas; the position, where the prompts have none
     :param passed_over: of a chain, why the providers that were asked before did not answer, by their names
+    :param is_shared: whether another program with the same store answered the prompt first: with ``is_stored`` this is
+        its answer, and without both have paid
     """
 
     index: int
@@ -90,6 +92,7 @@ class Result(OfBatch, Generic[T]):
     is_stored: bool = False
     label: Any = None
     passed_over: dict[str, str] = field(default_factory=dict)
+    is_shared: bool = False
 
     @property
     def text(self) -> str | None:
@@ -145,3 +148,14 @@ class Result(OfBatch, Generic[T]):
         what = f"error={self.error!r:.200}" if self.error is not None else f"text={str(self.answer)[:80]!r}"
         label = "" if self.label is None or self.label == self.index else f"label={self.label!r}, "
         return f"Result({self.index}, {label}{what}{', is_cut=True' if self.is_cut else ''})"
+
+
+@dataclass(frozen=True)
+class BadPrompt:
+    """Something that is not a prompt, or the exception of a generator, in its place among the results."""
+
+    index: int
+    error: Exception
+
+
+Outcome = Result[Any] | BadPrompt

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from ..answers.deltas import Usage
@@ -23,7 +23,7 @@ from .causes import is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
 from .pace import count_tokens, tokens_of, wait_for_place
 from .plan import Plan
-from .result import Result
+from .result import BadPrompt, Outcome, Result
 from .task import Bundle, Place, Task
 from .workers import TOO_MANY
 
@@ -33,17 +33,6 @@ _AHEAD_OF_EACH_WORKER = 4  # prompts that are read before their turn; an answer 
 _LEAST_AHEAD = 64
 _LOOK_SECONDS = 0.5  # Windows tells a thread that waits nothing of Ctrl-C
 _END_SECONDS = 0.8  # that calls in progress get to end; what is closed ends at once, unless it hangs in DNS
-
-
-@dataclass(frozen=True)
-class BadPrompt:
-    """Something that is not a prompt, or the exception of a generator, in its place among the results."""
-
-    index: int
-    error: Exception
-
-
-Outcome = Result[Any] | BadPrompt
 
 
 class Run:
@@ -121,6 +110,7 @@ class Run:
         self._stopping.set()
         self._halted.set()
         with self._changed:
+            self._plan.closed.update(task.index for bundle in self._running for task in bundle.tasks)
             sent = [(bundle.close, len(bundle.tasks)) for bundle in self._running if bundle.close is not None]
         self.dropped = sum(count for _, count in sent)
         for close, _ in sent:
@@ -224,7 +214,9 @@ class Run:
         # Prompts are read ahead: meanwhile another program may have stored their answers.
         stored = [self._plan.stored(task.index, task.input, task.place) for task in bundle.tasks]
         if None not in stored:
-            return stored
+            for task in bundle.tasks:
+                self._count(task, None, has_failed=True)  # which gives back what was reserved
+            return [result and replace(result, is_shared=self._plan.is_shared(result.index)) for result in stored]
         try:
             outcomes = self._outcomes(bundle)
         finally:
@@ -290,8 +282,7 @@ class Run:
             attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
             self._count(task, getattr(error, "usage", None), has_failed=not getattr(error, "partial", ""))
             return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
-        if task.place is not None:
-            self._keep(task.place, outcome)
+        is_shared = task.place is not None and self._keep(task.place, outcome) and self._plan.is_shared(task.index)
         self._count(task, answer.usage)
         return Result(
             task.index,
@@ -301,6 +292,7 @@ class Run:
             attempts=_times(task, outcome.attempts),
             seconds=outcome.seconds,
             passed_over=outcome.passed_over,
+            is_shared=is_shared,
             label=label,
         )
 
@@ -308,13 +300,15 @@ class Run:
         for meter in self._plan.meters:
             count_tokens(meter, usage, tokens_of(task.prompt), has_failed=has_failed)
 
-    def _keep(self, place: Place, kept: Kept) -> None:
+    def _keep(self, place: Place, kept: Kept) -> bool:
+        """Write an answer into the store, and return whether one is there already."""
         try:
-            self._plan.keep(place, kept)
+            return self._plan.keep(place, kept)
         except StoreError as error:  # the answer is there nevertheless
             self._halt(error)
         except G4FLiteError as error:
             logger.info("an answer was not stored, because its image cannot be fetched: %s", error)
+        return False
 
     def _is_halted(self) -> bool:
         """Return whether nothing more is sent, as after the time that the batch may take."""

@@ -24,6 +24,8 @@ class BatchUsage:
     :param done: how many prompts have a result
     :param calls: how many of them were sent by this batch
     :param stored: how many came from the store
+    :param elsewhere: how many of these another program with the same store gave meanwhile
+    :param twice: how many prompts were sent, but such a program had answered them first, so that both paid
     :param failures: how many failed
     :param retries: how many times a prompt was sent again
     :param cut: how many answers a limit of tokens, or the service's filter, cut
@@ -37,6 +39,8 @@ class BatchUsage:
     done: int = 0
     calls: int = 0
     stored: int = 0
+    elsewhere: int = 0
+    twice: int = 0
     failures: int = 0
     retries: int = 0
     cut: int = 0
@@ -59,8 +63,10 @@ class BatchUsage:
                 self.answered_by[name] = self.answered_by.get(name, 0) + 1
             if result.is_stored:
                 self.stored += 1
+                self.elsewhere += result.is_shared
                 return
             self.calls += 1
+            self.twice += result.is_shared
             self.retries += max(0, (result.attempts or 1) - 1)
             usage: Usage | None = result.usage
             if usage is not None:
@@ -235,6 +241,14 @@ def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> st
     return (
         f"{store} has {counted(unused, 'answer')} to other questions than these: another prompt, provider, "
         f"URL, key, model or option makes another question, and {counted(calls, 'prompt')} will be sent"
+    )
+
+
+def told_of_sharing(store: str | os.PathLike[str]) -> str:
+    """Say that another program asks the same prompts, and what to do."""
+    return (
+        f"another program asks the same prompts with the store {store}, and both pay for those that both have in "
+        "progress; stop one of them, or give each a part of the prompts"
     )
 
 

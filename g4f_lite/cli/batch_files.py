@@ -13,9 +13,10 @@ from ..batch.files import Row, format_of, opened, read_rows
 from ..batch.summary import counted
 from ..store.answers import AnswerStore
 from .batch_output import OutputFile
-from .failure import Misuse, checking_arguments
+from .failure import Failure, Misuse, checking_arguments
 from .files import is_there
 from .wording import in_options
+from .written_file import WrittenFile
 
 # What to do about errors in the input, by how their message ends.
 _HINTS = {
@@ -56,6 +57,10 @@ class BatchFiles:
         if store is None and hosted is None and self.output.partial is not None:
             store = Path(f"{target}.store")
         self.store = store
+        # Not of --failed: it may be the source, which its user edits, and has no answers.
+        self._written: WrittenFile | None = None
+        if target is not None and self.output.partial is not None:
+            self._written = WrittenFile(target, store or Path(f"{hosted}.store"))
         named = {"IN": source, "-o": target, "--failed": failed, "--store": store, "--hosted": hosted}
         beside = {"what is written beside -o": self.output.partial}
         if self.failures is not None:
@@ -107,13 +112,33 @@ class BatchFiles:
         assert self.failures is not None
         return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter, say=in_options)
 
+    def publish(self) -> None:
+        """Put the new files in the place of the old ones.
+
+        :raises click.ClickException: if one cannot be written, or somebody has changed the target meanwhile
+        :raises StoreError: if the store cannot be used
+        """
+        if self._written is not None and self.output.partial is not None:
+            if self._written.is_changed():
+                raise Failure(f"{self.output.path} was changed meanwhile, and not replaced; move it away")
+            self._written.note(self.output.partial)
+        self.output.publish()
+        if self.failures is not None:
+            self.failures.publish()
+
     def check_earlier(self, rows: int, *, fresh: bool) -> None:
-        """Raise if the target has more answers than there are prompts, or some that would be paid for once more.
+        """Raise if the target was changed, has more answers than there are prompts, or such as would be paid for again.
 
         :param fresh: whether to ask again for what is answered
         :raises click.ClickException: if so
         :raises StoreError: if the store cannot be used
         """
+        if self._written is not None and self._written.is_changed():
+            store = f" and --store {self.store}, so that no answer is paid for again" if self.store else ""
+            raise Misuse(
+                f"{self.output.path} was changed after it was written, and would be replaced: "
+                f"name another file with -o{store}, or move it away"
+            )
         has = f"{self.output.path} has {counted(self.earlier, 'answer')}"
         if self.earlier > rows:
             hint = "name another file with -o, or remove it"

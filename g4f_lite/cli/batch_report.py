@@ -54,22 +54,28 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     :param cost: what it cost in US dollars; None if that is not known
     :param skipped: how many rows were left out, because they are empty
     """
-    known = f" ({usage.stored:,} of them from {store})" if store and usage.stored else ""
+    elsewhere = f", {usage.elsewhere:,} of these by another program meanwhile" if usage.elsewhere else ""
+    known = f" ({usage.stored:,} of them from {store}{elsewhere})" if store and usage.stored else ""
     answered = usage.done - failures
     cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter" if usage.cut else ""
     refused = f", {usage.refused:,} refused by the model" if usage.refused else ""
     kept = f"; kept in {store}" if store and answered and not known else ""
     empty = f", {counted(skipped, 'empty row')} not sent" if skipped else ""
-    rest = f"{refused}{empty}{cut}{told_of_cost(usage, cost)}{kept}"
+    twice = f"; {usage.twice:,} answered first by another program, so that both paid" if usage.twice else ""
+    rest = f"{refused}{empty}{cut}{twice}{told_of_cost(usage, cost)}{kept}"
     return f"{answered:,} answered{known}, {failures:,} failed{rest}"
 
 
 def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
-    """Say what the calls of a batch took, after what was said before; nothing if they took nothing."""
+    """Say what the calls of a batch took, after what was said before; nothing if they took nothing.
+
+    What answers from the store took before is not in it.
+    """
     if not usage.total_tokens:
         return ""
     price = "" if cost is None else f", {dollars(cost)}"
-    return f"; {usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
+    of_this = "this run took " if usage.stored else ""
+    return f"; {of_this}{usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
 
 
 class Progress:

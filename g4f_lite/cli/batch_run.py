@@ -18,7 +18,7 @@ from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
 from ..batch.results import BatchResults
-from ..batch.summary import counted
+from ..batch.summary import counted, told_of_sharing
 from ..client.client import Client
 from ..errors import BatchStoppedError, MissingDependencyError, OutputError
 from ..http.retry import may_pass
@@ -29,6 +29,7 @@ from .batch_report import Progress, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
 from .notes import is_quiet, note
 from .options import named_members
+from .spending import Unpriced
 
 _SHOWN_REASONS = 6
 
@@ -76,6 +77,7 @@ class BatchRun:
         first = named_members(self.client.provider)[0][0]
         is_kept = self.files.store is not None
         self.fallbacks = Fallbacks(first, is_kept=is_kept, fresh=self.fresh, paced=self.paced)
+        self.unpriced = Unpriced(self.price)
 
     def run(self) -> None:
         """Send the rows, write the answers, and say what came of it.
@@ -92,9 +94,7 @@ class BatchRun:
             wrong = self._write()
             is_kept_back = len(self.results) - len(wrong) < self.files.earlier
             if not is_kept_back:
-                for file in (output, failures):
-                    if file is not None:
-                        file.publish()
+                self.files.publish()
         skipped, usage = self.files.skipped, self.results.usage
         usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
         told = told_after(usage, len(wrong), self.files.store, self._cost(), skipped)
@@ -105,6 +105,8 @@ class BatchRun:
         elif self.files.skipped:
             note(f"{counted(self.files.skipped, 'empty row')} not sent")
         if told := self.fallbacks.told_with_reasons(usage.answered_by):
+            note(told)
+        if told := self.unpriced.told("model that answered"):
             note(told)
         if wrong:
             text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
@@ -125,7 +127,8 @@ class BatchRun:
         output, failures, results = self.files.output, self.files.failures, self.results
         writer = self.files.writer()
         writer_of_failures = None if failures is None else self.files.writer_of_failures()
-        wrong = []
+        wrong: list[Result[Any]] = []
+        is_shared = False
         is_seen = output.path is None and sys.stdout.isatty() and sys.stderr.isatty()
         if isinstance(results, HostedBatch) and not results.done and not is_quiet():
             tell(one_line(f"{self.files.hosted}: {results.status}; waiting"))
@@ -139,13 +142,19 @@ class BatchRun:
             cost=self._cost,
             is_shown=is_shown,
         ) as progress:
+            tell_now = (lambda told: None) if is_quiet() else progress.note
             if isinstance(chain := self.client.provider, Fallback):
                 # Without it, some of what fails would be a warning of Python's.
-                chain.on_fallback = self.fallbacks.teller((lambda told: None) if is_quiet() else progress.note)
+                chain.on_fallback = self.fallbacks.teller(tell_now)
             for row, result in self._all_that_come():
                 with output.writing():
                     writer.write(row, result)
                 self.fallbacks.add(result)
+                if result.answer is not None:
+                    self.unpriced.add_answer(result.answer)
+                if result.is_shared and not is_shared and self.files.store is not None:
+                    is_shared = True
+                    tell_now(told_of_sharing(self.files.store))
                 if result.error is not None:
                     wrong.append(result)
                     if failures is not None and writer_of_failures is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 import click
 
+from ..answers.answer import Answer
 from ..answers.call_usage import CallUsage
 from ..answers.price import Price, PriceLike, check_price
 from ..batch.summary import counted, dollars
@@ -17,6 +19,7 @@ from ..providers.local.base import EngineProvider
 from .failure import Misuse
 from .who_answers import Names
 
+_MOST_NAMES = 4  # of models without a price
 OF_CHAT = "; start the chat with --price MODEL=P,A"  # which cannot be given any more
 
 
@@ -68,6 +71,43 @@ def set_price(provider: BaseProvider, price: PriceLike | None) -> None:
         is_kept = isinstance(provider, Fallback) and one.priced_at == ""  # as that of Ollama on this machine
         if not is_kept and not isinstance(one, EngineProvider):
             one.priced_at = check_price(price, one.priced_at if isinstance(one.priced_at, str) else None)
+
+
+class Unpriced:
+    """Finds the models that have no price, though ``--price`` gives one to others that are not among them.
+
+    :param price: what it says
+    """
+
+    def __init__(self, price: PriceLike | None) -> None:
+        self._prices = price if isinstance(price, Mapping) else {}
+        self._unused = dict.fromkeys(self._prices)
+        self._models: dict[str, None] = {}
+
+    def add(self, *names: str | None) -> None:
+        """Take a model, by all names that it has: as it was asked for, and as the service names it."""
+        for name in names:
+            self._unused.pop(name or "", None)
+        if self._prices.keys().isdisjoint(names):
+            self._models |= dict.fromkeys(filter(None, names))
+
+    def add_answer(self, answer: Answer) -> None:
+        """Take the models that gave an answer, but for those that are free; none of one from a store."""
+        for call in answer.took:
+            if call.priced_at != "" and not call.is_part:
+                self.add(answer.model, call.model)
+
+    def told(self, which: str) -> str:
+        """Say so; nothing if each model has a price, or each price a model.
+
+        :param which: the models that were looked at, such as ``"model that answered"``
+        """
+        if not self._unused or not self._models:
+            return ""
+        names = list(self._models)
+        unused, unpriced = " and ".join(self._unused), " and ".join(names[:_MOST_NAMES])
+        lacking = f"{unpriced} {'have' if names[1:] else 'has'} no price there: give --price {names[0]}=P,A"
+        return f"--price names {unused}, which no {which} is called; {lacking}"
 
 
 def cost_of(usage: ClientUsage | UsagePart) -> float | None:

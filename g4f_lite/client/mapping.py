@@ -194,7 +194,8 @@ class ManyPrompts:
             prompts at once where answers are short; for its processes the provider is pickled without its key, which
             they take from their environment
         :param store: a file in which each answer is kept as it comes; the same batch later goes on from there.
-            If it has answers, and none to a prompt of a list, that is a UserWarning, unless ``progress=False``
+            If it has answers, and none to a prompt of a list, or if another program asks the same prompts with it at
+            once, that is a UserWarning, unless ``progress=False``
         :param rpm: requests per minute; None without a limit
         :param tpm: tokens per minute, of prompts and answers; None without a limit
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -179,6 +179,19 @@ class AnswerStore:
             written = size if done.rowcount else 0
             connection.execute("UPDATE facts SET value = value + ? WHERE name = 'bytes'", (added + written,))
         return written
+
+    def written(self, name: str) -> list[str]:
+        """Return the hashes that were noted last for a file with answers; none if nothing is known of it."""
+        rows = self.database.rows("SELECT value FROM facts WHERE name = ?", (f"written {name}",))
+        return [found for (value,) in rows for found in str(value).split()]
+
+    def note_written(self, name: str, hashes: Iterable[str]) -> None:
+        """Note the hashes of what a file with answers may hold, in the place of those that were noted before.
+
+        :raises StoreError: if the file cannot be written
+        """
+        with self.database.transaction() as connection:
+            connection.execute("REPLACE INTO facts VALUES (?, ?)", (f"written {name}", " ".join(hashes)))
 
     def keys(self) -> list[Key]:
         """Return the keys of all answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 
 from g4f_lite import Local
+from g4f_lite.answers.answer import Answer
+from g4f_lite.answers.call_usage import CallUsage
 from g4f_lite.answers.deltas import Finish, Usage
+from g4f_lite.cli.spending import Unpriced
 from g4f_lite.emulator import Emulator
 
 from .command import call
@@ -41,7 +45,11 @@ def test_the_price_of_a_gateway_is_an_option(emulator: Emulator, here: list[str]
     without_output = [*command[:2], *command[4:]]
     assert call(*without_output).stderr == f"Note: 1 answered, 0 failed; {told}\n"
     without_output[without_output.index("1000,500000")] = "other=1,2"
-    assert call(*without_output).stderr == "Note: 1 answered, 0 failed; 2 tokens of prompts and 2 of answers\n"
+    assert call(*without_output).stderr == (
+        "Note: 1 answered, 0 failed; 2 tokens of prompts and 2 of answers\n"
+        "Note: --price names other, which no model that answered is called; echo has no price there: give "
+        "--price echo=P,A\n"
+    )
 
 
 def test_a_price_of_one_model_counts_where_that_is_named(emulator: Emulator, tmp_path: Path) -> None:
@@ -56,6 +64,51 @@ def test_a_price_of_one_model_counts_where_that_is_named(emulator: Emulator, tmp
     assert call(*command, server, "-m", "big").stdout.endswith("; big: about $2.00\n")
     assert call(*command, f"{server}:big", "-p", "echo").stdout.endswith("asked first: about $2.00\n")
     assert call(*command, server, "-m", "other").stdout.endswith(f"; other: {unknown}\n")
+
+
+@pytest.mark.parametrize(
+    ("prices", "models", "told"),
+    [
+        (["a=1,2"], ["a"], ""),
+        (["a=1,2", "b=1,2"], ["b"], ""),  # a chain may have asked another
+        (
+            ["b=1,2"],
+            ["a"],
+            "b, which no model that answered is called; a has no price there: give --price a=P,A",
+        ),
+        (
+            ["b=1,2", "c=1,2", "d=1,2"],
+            ["a", "d"],
+            "b and c, which no model that answered is called; a has no price there: give --price a=P,A",
+        ),
+        (["1,2"], ["a"], ""),
+        ([], ["a"], ""),
+    ],
+)
+def test_a_price_of_a_model_that_did_not_answer_is_told_with_the_names_that_count(
+    emulator: Emulator, tmp_path: Path, prices: list[str], models: list[str], told: str
+) -> None:
+    lines = [json.dumps({"prompt": "one", "model": model}) for model in models]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    given = [part for price in prices for part in ("--price", price)]
+    command = ["batch", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out.csv"), "-p", f"{emulator.url}/v1", *given]
+    estimated = call(*command, "--estimate").stderr
+    assert estimated == (f"Note: --price names {told}\n".replace("that answered", "that is asked") if told else "")
+    assert call(*command).stderr == (f"Note: --price names {told}\n" if told else "")
+    assert call(*command).stderr == ""  # nothing was sent
+
+
+def test_a_model_has_the_name_that_is_asked_and_the_one_that_the_service_gives() -> None:
+    for model in ("big", "big-1"):
+        unpriced = Unpriced({model: (1, 2), "other": (1, 2)})
+        unpriced.add("big", "big-1")
+        assert unpriced.told("model that answered") == ""
+    unpriced = Unpriced({"other": (1, 2)})
+    in_vain = CallUsage("other", None, Usage(1, 1, 2), is_part=True)
+    unpriced.add_answer(Answer("Hi", model="big", took=(in_vain, CallUsage("big-1"))))
+    unpriced.add(None, "big-1")
+    unpriced.add("big", "big-1")
+    assert "; big and big-1 have no price there: give --price big=P,A" in unpriced.told("model")
 
 
 class Free:
@@ -81,6 +134,9 @@ def test_the_embedded_model_is_free_at_any_price(
     monkeypatch.setattr(Local, "check", lambda provider, prompt: None)
     monkeypatch.setattr(Local, "check_ready", lambda provider: None)
     monkeypatch.setattr(Local, "begin", lambda provider, prompt: Free())
+    of_another = [*command[:4], "--price", "other=1,2", "-p", "local"]
+    for more in (["--estimate"], []):
+        assert "other" not in call(*of_another, *more).stderr
     assert call(*command, "-p", "local").stderr.endswith("; 2,100 tokens of prompts and 21 of answers, $0\n")
     emulator.fail("status", nth=2, status=400)
     done = call(*command, *chain)

@@ -195,6 +195,8 @@ def test_usage_is_counted(client: Client) -> None:
         "done": 3,
         "calls": 3,
         "stored": 0,
+        "elsewhere": 0,
+        "twice": 0,
         "failures": 1,
         "retries": 0,
         "cut": 1,

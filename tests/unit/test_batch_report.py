@@ -88,6 +88,15 @@ def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
     )
 
 
+@pytest.mark.parametrize(("stored", "told"), [(0, ""), (2, "this run took ")])
+def test_the_tokens_of_a_run_are_told_apart_from_those_of_stored_answers(stored: int, told: str) -> None:
+    usage = BatchUsage(done=3, stored=stored, prompt_tokens=9, completion_tokens=6, total_tokens=15)
+    assert (
+        told_after(usage, 0, None, 0.5)
+        == f"3 answered, 0 failed; {told}9 tokens of prompts and 6 of answers, about $0.5"
+    )
+
+
 class Late:
     """A lock of counts, which others hold until a result is counted whole."""
 

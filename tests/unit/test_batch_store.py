@@ -54,6 +54,7 @@ def test_what_is_stored_is_not_asked_again(tmp_path: Path) -> None:
     assert (results.usage.calls, results.usage.stored) == (1, 2)
 
 
+@pytest.mark.filterwarnings("ignore:another program asks the same prompts:UserWarning")
 def test_what_another_program_has_stored_meanwhile_is_not_asked(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
 

@@ -30,7 +30,7 @@ from ..files import is_there
 from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, Seconds, engine_options, provider_options
 from ..output import require_output
-from ..spending import price_option, set_price
+from ..spending import Unpriced, price_option, set_price
 from ..unread import uses_of_keys
 from ..wording import in_options
 
@@ -219,7 +219,8 @@ def command(
 
     with client:
         if estimate:
-            _tell_estimate(results, files, 0 if is_new or hosted else unused(), rejects, price)
+            is_free = client.provider.priced_at == ""  # whatever --price says, as the embedded model is
+            _tell_estimate(results, files, 0 if is_new or hosted else unused(), rejects, None if is_free else price)
             return
         results.check()
         if provider_options.is_default and client.provider.name == "Local" and not uses_of_keys():
@@ -266,7 +267,7 @@ def _tell_estimate(
 
     :param unused: how many answers in the store are to other questions than those of the file
     :param rejects: whether answers of a provider are asked again
-    :param price: what ``--price`` says
+    :param price: what ``--price`` says; None where it does not count
     """
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files, rejects)
@@ -276,6 +277,11 @@ def _tell_estimate(
         model = next(iter(price))
         named = f"-p PROVIDER:{model}" if estimate.first else f"-m {model}"  # of a chain, -m is for all members
         told += f", or name the model, as in {named}: otherwise the server chooses, and no --price MODEL=P,A counts yet"
+    unpriced = Unpriced(price)
+    for model in estimate.models if not estimate.first else ():  # of a chain, the others' are not known
+        unpriced.add(model)
+    if told_of_price := unpriced.told("model that is asked"):
+        note(told_of_price)
     if others := estimate.by_others:
         told += f"; with {' '.join(map(rejecting, others))}, what {' and '.join(others)} gave is asked again"
     click.echo(in_options(told))
