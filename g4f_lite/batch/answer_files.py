@@ -11,8 +11,9 @@ from typing import Any, TextIO
 
 from ..answers.answer import Answer
 from ..errors import OutputError
-from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened, text_of
+from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
 from .result import Result
+from .templates import text_of
 
 # The columns that a table has beside those of the input.
 _ADDED = ("answer", "error", "finish_reason", "refusal", "prompt_tokens", "completion_tokens")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from .templates import MISSING, fill, names_in, value_of, with_names
+
 FORMATS = ("csv", "tsv", "jsonl", "text")
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "text", "": "text"}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 _OTHER_DELIMITERS = ";\t|"  # of files that are called .csv nevertheless
-_PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 # The fields of a JSON line that are arguments; others are carried along.
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
@@ -63,11 +63,13 @@ def read_rows(
     """Read the rows of a file.
 
     :param kind: its format, as ``format_of`` returns it
-    :param template: a prompt with the names of columns in braces, such as ``"Summarise: {text}"``; without one, a text
-        file has a prompt in each line, and other files a column ``prompt`` or ``messages``, or a single one
+    :param template: a prompt with the names of columns in braces, such as ``"Summarise: {text}"``, or with paths in
+        JSON lines, such as ``"{user.name}"``; without one, a text file has a prompt in each line, and other files a
+        column ``prompt`` or ``messages``, or a single one
     :param delimiter: what separates the columns, if it is not the usual character of the format
-    :param empty: what to do with a row in which the prompt, or a column for it, is empty: ``"error"``; ``"skip"``
-        leaves it out, ``"keep"`` makes a row without a prompt, and ``"send"`` sends what the other columns make
+    :param empty: what to do with a row in which the prompt, or a column for it, is empty or missing: ``"error"``;
+        ``"skip"`` leaves it out, ``"keep"`` makes a row without a prompt, and ``"send"`` sends what the other columns
+        make
     :param on_skip: called for each row that is left out or has no prompt
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
@@ -75,10 +77,12 @@ def read_rows(
         rows = _csv_rows(file, delimiter or DELIMITERS[kind], is_sure=delimiter is not None)
     else:
         rows = _text_rows(file, is_whole=empty in ("skip", "keep")) if kind == "text" else _json_rows(file)
+    if template is not None:
+        rows = with_names(rows, names_in(template), is_table=kind in DELIMITERS)
     for line, values in rows:
         try:
             prompt = _prompt_of(values, template)
-            lacks = _empty_column(values, template, prompt)
+            lacks = _lack(values, template, prompt)
         except ValueError as error:
             raise ValueError(f"line {line}: {error}") from None
         if lacks is None or (empty == "send" and template is not None and prompt.strip()):
@@ -88,7 +92,7 @@ def read_rows(
             if empty == "keep":
                 yield Row(values, None)
         else:
-            raise ValueError(f"line {line}: {lacks} is empty")
+            raise ValueError(f"line {line}: {lacks}")
 
 
 def _text_rows(file: TextIO, *, is_whole: bool) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -151,7 +155,7 @@ def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
 def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
     """Return what a row asks: a text, or a dict of arguments."""
     if template is not None:
-        if all(place[1] is None for place in _PLACE.finditer(template)):
+        if not names_in(template):
             name = _likely_column(values)
             raise ValueError(f"the prompt names no column, so that all rows would ask the same; write {{{name}}} in it")
         return fill(template, values)
@@ -180,11 +184,14 @@ def _likely_column(values: dict[str, Any]) -> str:
     return max(lengths, key=lengths.__getitem__, default=next(iter(values), "text"))
 
 
-def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:
-    """Return which column leaves a prompt empty, or a part of it, in words; None if none does."""
+def _lack(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:
+    """Say which column leaves a prompt empty, or a part of it; None if none does."""
     if template is not None:
-        names = (place[1].strip() for place in _PLACE.finditer(template) if place[1] is not None)
-        return next((f"the column {name!r}" for name in names if _is_empty(values[name])), None)
+        for name in names_in(template):
+            found = value_of(values, name)
+            if found is MISSING or _is_empty(found):
+                return f"the column {name!r} is {'missing' if found is MISSING else 'empty'}"
+        return None
     if isinstance(prompt, str):
         asked = prompt
     else:
@@ -192,35 +199,11 @@ def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> 
     if not _is_empty(asked):
         return None
     only = _only_column(values)
-    return f"the column {only!r}" if only not in (None, "prompt") else "the prompt"
+    return f"the column {only!r} is empty" if only not in (None, "prompt") else "the prompt is empty"
 
 
 def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
-
-
-def fill(template: str, values: dict[str, Any]) -> str:
-    """Put the columns of a row in a template; ``{{`` and ``}}`` stand for braces.
-
-    :raises ValueError: if the template names a column that is not there
-    """
-
-    def value(place: re.Match[str]) -> str:
-        if place[0] in ("{{", "}}"):
-            return place[0][0]
-        name = place[1].strip()
-        if name not in values:
-            names = ", ".join(map(str, values))
-            hint = "" if re.fullmatch(r"[\w -]+", name) else "; write {{ and }} for braces that name no column"
-            raise ValueError(f"there is no column {name!r} for the prompt; there are {names}{hint}")
-        return "" if values[name] is None else text_of(values[name])
-
-    return _PLACE.sub(value, template)
-
-
-def text_of(value: Any) -> str:
-    """Return a value of a JSON line as text: a string as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager

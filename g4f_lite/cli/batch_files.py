@@ -17,9 +17,11 @@ from .failure import Misuse, checking_arguments
 from .files import is_there
 from .wording import in_options
 
+_EMPTY = "; --empty skip leaves such rows out, keep writes them without an answer, and send sends what is there"
 # What to do about errors in the input, by how their message ends.
 _HINTS = {
-    "is empty": "; --empty skip leaves such rows out, keep writes them without an answer, and send sends what is there",
+    "is empty": _EMPTY,
+    "is missing": _EMPTY,
     "give the delimiter": " with --delimiter",
 }
 _AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"

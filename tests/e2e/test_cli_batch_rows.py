@@ -1,0 +1,58 @@
+"""``g4f-lite batch``: the values that rows have or lack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from g4f_lite.emulator import Emulator
+
+from .command import assert_refused, call
+
+ROWS = '{"id": 1, "user": {"name": "Ada"}}\n{"id": 2}\n{"id": 3, "user": {"name": null}}\n'
+
+
+@pytest.fixture
+def command(here: list[str], tmp_path: Path) -> list[str]:
+    (tmp_path / "in.jsonl").write_text(ROWS, encoding="utf-8")
+    return ["batch", str(tmp_path / "in.jsonl"), "--workers", "1", *here]
+
+
+def asked(emulator: Emulator) -> list[str]:
+    """Give the prompts since this was called last, as they were sent."""
+    found = [each.json()["messages"][-1]["content"] for each in emulator.requests if each.step == "prompt"]
+    emulator.reset()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("empty", "prompts", "answers"),
+    [
+        ("skip", ["Ada 1"], ["Ada 1"]),
+        ("keep", ["Ada 1"], ["Ada 1", None, None]),
+        ("send", ["Ada 1", " 2", " 3"], ["Ada 1", " 2", " 3"]),
+    ],
+)
+def test_what_a_line_lacks_is_an_empty_cell(
+    emulator: Emulator, command: list[str], empty: str, prompts: list[str], answers: list[str | None]
+) -> None:
+    done = call(*command, "--prompt", "{user.name} {id}", "--empty", empty)
+    assert asked(emulator) == prompts
+    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == answers
+    assert done.stderr == ("" if empty == "send" else "Note: 2 empty rows not sent\n")
+
+
+def test_what_a_line_lacks_is_an_error_that_names_the_option(emulator: Emulator, command: list[str]) -> None:
+    words = "line 2: the column 'user.name' is missing; --empty skip leaves such rows out, keep writes them"
+    assert_refused(call(*command, "--prompt", "{user.name} {id}"), words)
+    assert asked(emulator) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--empty", "skip"], ["--empty", "keep"], ["--empty", "send"]])
+def test_a_name_that_no_line_has_is_a_mistake(emulator: Emulator, command: list[str], options: list[str]) -> None:
+    for name, there in (("user.nme", "user.name, id"), ("nme", "id, user")):
+        words = f"in.jsonl, no line has a column {name!r} for the prompt; there are {there}\n"
+        assert_refused(call(*command, "--prompt", f"{{id}} {{{name}}}", *options), words)
+    assert asked(emulator) == []
