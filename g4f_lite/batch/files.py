@@ -58,6 +58,7 @@ def read_rows(
     *,
     delimiter: str | None = None,
     empty: str = "error",
+    head: int | None = None,
     on_skip: Callable[[], object] = lambda: None,
 ) -> Iterator[Row]:
     """Read the rows of a file.
@@ -70,7 +71,8 @@ def read_rows(
     :param empty: what to do with a row in which the prompt, or a column for it, is empty or missing: ``"error"``;
         ``"skip"`` leaves it out, ``"keep"`` makes a row without a prompt, and ``"send"`` sends what the other columns
         make
-    :param on_skip: called for each row that is left out or has no prompt
+    :param head: after how many rows those that make no prompt are just left out; None for never
+    :param on_skip: called for each row before that which is left out or has no prompt
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
     if kind in DELIMITERS:
@@ -79,20 +81,24 @@ def read_rows(
         rows = _text_rows(file, is_whole=empty in ("skip", "keep")) if kind == "text" else _json_rows(file)
     if template is not None:
         rows = with_names(rows, names_in(template), is_table=kind in DELIMITERS)
+    number = 0
     for line, values in rows:
+        is_behind = number == head
         try:
             prompt = _prompt_of(values, template)
-            lacks = _lack(values, template, prompt)
+            if (lacks := _lack(values, template, prompt)) and not (empty == "send" and template and prompt.strip()):
+                if empty not in ("skip", "keep"):
+                    raise ValueError(lacks)
+                prompt = None
         except ValueError as error:
+            if is_behind:
+                continue
             raise ValueError(f"line {line}: {error}") from None
-        if lacks is None or (empty == "send" and template is not None and prompt.strip()):
-            yield Row(values, prompt)
-        elif empty in ("skip", "keep"):
+        if prompt is None and not is_behind:
             on_skip()
-            if empty == "keep":
-                yield Row(values, None)
-        else:
-            raise ValueError(f"line {line}: {lacks}")
+        if prompt is not None or empty == "keep":
+            number += not is_behind
+            yield Row(values, prompt)
 
 
 def _text_rows(file: TextIO, *, is_whole: bool) -> Iterator[tuple[int, dict[str, Any]]]:

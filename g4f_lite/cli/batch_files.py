@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +80,11 @@ class BatchFiles:
             is_text = kind == "text" and failed is not None and failed.suffix.lower() in ("", ".txt")
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
-        self.all_rows: list[Row] = []  # of the source, also those behind the head
         self.skipped = 0  # empty rows, which are left out or kept without an answer
-        self._skips: list[int] = []  # for each empty row of the source, how many others are before it
+        self._rest: Iterator[Row] = iter(())  # the rows behind the head, which have not been read
 
     def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:
-        """Read all rows, so that a bad one is found before anything is sent.
+        """Read the rows, so that a bad one is found before anything is sent.
 
         :param head: how many rows to take; None for all
         :raises click.ClickException: if one does not make a prompt, or if the target has something
@@ -90,13 +92,19 @@ class BatchFiles:
         """
         if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
             raise Misuse(f"--failed would replace {self.source}, and --head and --empty skip leave rows of it out")
-        self.all_rows = self._rows(template, empty)
-        rows = self.all_rows[:head]
-        self.skipped = sum(before < len(rows) or head is None for before in self._skips)
+        self._rest = self._rows(template, empty, head)
+        rows = list(islice(self._rest, head))
         with checking_arguments():
             check_names(rows, self._target_kind, self._fields, is_json=self._is_json)
             if self.output.path is not None and self.output.partial is not None:
                 self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter)
+        return rows
+
+    def rows_behind(self) -> list[Row]:
+        """Read the rows behind the head, as far as they can be read; those that make no prompt are left out."""
+        rows: list[Row] = []
+        with suppress(Misuse):
+            rows.extend(self._rest)
         return rows
 
     def writer(self) -> Writer:
@@ -130,18 +138,15 @@ class BatchFiles:
         """The source, as a message names it."""
         return "standard input" if _is_standard(self.source) else str(self.source)
 
-    def _rows(self, template: str | None, empty: str) -> list[Row]:
-        rows: list[Row] = []
-        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty}
-        how["on_skip"] = lambda: self._skips.append(len(rows))
+    def _rows(self, template: str | None, empty: str, head: int | None) -> Iterator[Row]:
+        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty, "head": head, "on_skip": self._skip}
         try:
             if _is_standard(self.source):
                 text = _standard_input()
-                rows.extend(read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how))
+                yield from read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how)
             else:
                 with opened(self.source, "r") as file:
-                    rows.extend(read_rows(file, self._kind or "text", template, **how))
-            return rows
+                    yield from read_rows(file, self._kind or "text", template, **how)
         except OSError as error:
             raise Misuse(f"cannot read {self.name}: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -149,6 +154,9 @@ class BatchFiles:
         except ValueError as error:
             hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
             raise Misuse(f"{self.name}, {error}{hint}") from error
+
+    def _skip(self) -> None:
+        self.skipped += 1
 
     @staticmethod
     def _check_different(files: dict[str, Path | None]) -> None:

@@ -1,4 +1,4 @@
-"""``g4f-lite batch``: the values that rows have or lack."""
+"""``g4f-lite batch``: the values that rows have or lack, and the rows behind the first few."""
 
 from __future__ import annotations
 
@@ -50,9 +50,52 @@ def test_what_a_line_lacks_is_an_error_that_names_the_option(emulator: Emulator,
     assert asked(emulator) == []
 
 
-@pytest.mark.parametrize("options", [[], ["--empty", "skip"], ["--empty", "keep"], ["--empty", "send"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--empty", "skip"], ["--empty", "keep"], ["--empty", "send"], ["--head", "1"]]
+)
 def test_a_name_that_no_line_has_is_a_mistake(emulator: Emulator, command: list[str], options: list[str]) -> None:
     for name, there in (("user.nme", "user.name, id"), ("nme", "id, user")):
         words = f"in.jsonl, no line has a column {name!r} for the prompt; there are {there}\n"
         assert_refused(call(*command, "--prompt", f"{{id}} {{{name}}}", *options), words)
     assert asked(emulator) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("in.csv", "text\none\ntwo\n \nthree\n", []),
+        ("in.csv", "text\none\ntwo\nthree,3\n", []),
+        ("in.csv", 'text\n""\none\ntwo\n \nthree\n', ["--empty", "skip"]),
+        ("in.txt", "one\ntwo\n\nthree\n", []),
+        ("in.jsonl", '{"text": "one"}\n{"text": "two"}\n{"id": 3}\n', []),
+        ("in.jsonl", '{"text": "one"}\n{"text": "two"}\nthree\n', []),
+        ("in.jsonl", '{"text": "one"}\n{"text": "two"}\n{"text": "", "answer": "x"}\n', []),
+    ],
+)
+def test_only_the_first_few_have_to_be_right(
+    emulator: Emulator, here: list[str], tmp_path: Path, name: str, content: str, options: list[str]
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    column = "prompt" if name == "in.txt" else "text"
+    command = ["batch", str(tmp_path / name), "-o", str(tmp_path / "out.csv"), "--workers", "1", *here]
+    command += ["--prompt", f"{{{column}}}", *options]
+    for number, prompts in ((1, ["one"]), (2, ["two"])):
+        done = call(*command, "--head", str(number))
+        assert (done.returncode, done.stderr) == (0, "")  # also where answers are stored
+        assert ("1 empty row not sent" in done.stdout) is bool(options)
+        assert asked(emulator) == prompts
+    if not options:
+        assert_refused(call(*command), f"{name}, line ")
+
+
+def test_answers_to_rows_behind_one_that_is_wrong_are_none_to_other_questions(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    source = tmp_path / "in.csv"
+    command = ["batch", str(source), "--prompt", "{text}", "--store", str(tmp_path / "answers.db"), *here]
+    source.write_text("text\ntwo\nthree\n", encoding="utf-8")
+    assert call(*command).returncode == 0
+    source.write_text("text\none\n \ntwo\nthree\n", encoding="utf-8")
+    assert call(*command, "--head", "1").stderr == ""
+    source.write_text("text\nnew\n \ntwo\n", encoding="utf-8")
+    assert "answers.db has 2 answers to other questions than these: " in call(*command, "--head", "1").stderr

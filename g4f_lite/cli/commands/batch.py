@@ -211,9 +211,9 @@ def command(
 
     def unused() -> int:
         """Count the answers in the store to other questions than those of the file."""
-        if len(files.all_rows) > len(rows):
+        if behind := files.rows_behind():
             with suppress(TypeError, ValueError, G4FLiteError):  # of a row that is not sent
-                every = [row.prompt for row in files.all_rows if row.prompt is not None]
+                every = [row.prompt for row in (*rows, *behind) if row.prompt is not None]
                 return client.map(every, store=files.store, progress=False, **options).estimate().unused
         return results.estimate().unused
 
