@@ -27,6 +27,7 @@ class Writer:
     :param file: the file, opened with ``newline=""``
     :param kind: its format
     :param delimiter: what separates the columns, if it is not the usual character of the format
+    :param columns: all columns of the input, where not each row has them; without them, those of the first row
     :param fields: fields of answers in JSON, which become columns of a table
     :param is_json: whether answers are JSON, whose value is ``output`` in JSON lines
     :param say: gives the words for what an error says
@@ -38,6 +39,7 @@ class Writer:
         kind: str,
         *,
         delimiter: str | None = None,
+        columns: Sequence[str] = (),
         fields: Sequence[str] = (),
         is_json: bool = False,
         say: Callable[[str], str] = str,
@@ -45,6 +47,7 @@ class Writer:
         self.file = file
         self._kind = kind
         self._delimiter = delimiter or DELIMITERS.get(kind, ",")
+        self._input = columns
         self._fields = fields
         self._is_json = is_json
         self._say = say
@@ -53,13 +56,13 @@ class Writer:
     def write(self, row: Row, result: Result[Any]) -> None:
         """Write a row with its answer, or its error."""
         if self._kind in DELIMITERS:
-            columns = self._columns(result)
-            self._write_columns({**row.values, **columns, **_beside({**row.values, **columns}, result)})
+            columns = {**row.values, **self._columns(result)}
+            self._write_columns({**columns, **_beside({*self._input, *columns}, result)})
         else:
             error = self._say(result.error_text)
             if row.custom_id is None:
                 output = {"output": _output_of(result)} if self._is_json else {}
-                value = {**row.values, **_told(result, error), **_beside(row.values, result), **output}
+                value = {**row.values, **_told(result, error), **_beside({*row.values}, result), **output}
             else:
                 value = _batch_line(row, result, error)
             self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
@@ -104,6 +107,7 @@ class Writer:
         self._csv.writerow({name: value if value is None else text_of(value) for name, value in values.items()})
 
     def _begin_columns(self, names: list[str]) -> None:
+        names = [*dict.fromkeys((*self._input, *names))]
         self._csv = csv.DictWriter(self.file, names, delimiter=self._delimiter, extrasaction="ignore")
         self._csv.writeheader()
 
@@ -185,7 +189,7 @@ def _told(result: Result[Any], error: str) -> dict[str, Any]:
     return {"answer": told["text"], "error": error or None, **{name: told[name] for name in _TOLD[2:]}}
 
 
-def _beside(columns: dict[str, Any], result: Result[Any]) -> dict[str, Any]:
+def _beside(columns: set[str], result: Result[Any]) -> dict[str, Any]:
     """Return who answered, and of which kind an error is; a column that has such a name stays as it is."""
     error = result.error
     facts = {

@@ -81,6 +81,7 @@ class BatchFiles:
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
         self.skipped = 0  # empty rows, which are left out or kept without an answer
+        self._columns: list[str] = []  # of all rows
         self._rest: Iterator[Row] = iter(())  # the rows behind the head, which have not been read
 
     def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:
@@ -94,6 +95,7 @@ class BatchFiles:
             raise Misuse(f"--failed would replace {self.source}, and --head and --empty skip leave rows of it out")
         self._rest = self._rows(template, empty, head)
         rows = list(islice(self._rest, head))
+        self._columns = list(dict.fromkeys(name for row in rows for name in row.values))
         with checking_arguments():
             check_names(rows, self._target_kind, self._fields, is_json=self._is_json)
             if self.output.path is not None and self.output.partial is not None:
@@ -109,13 +111,16 @@ class BatchFiles:
 
     def writer(self) -> Writer:
         """Return what writes the answers."""
-        how: dict[str, Any] = {"delimiter": self._delimiter, "fields": self._fields, "is_json": self._is_json}
-        return Writer(self.output.file, self._target_kind, **how, say=in_options)
+        return Writer(self.output.file, self._target_kind, **self._how, fields=self._fields, is_json=self._is_json)
 
     def writer_of_failures(self) -> Writer:
         """Return what writes the rows that failed."""
         assert self.failures is not None
-        return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter, say=in_options)
+        return Writer(self.failures.file, self._failed_kind, **self._how)
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {"delimiter": self._delimiter, "columns": self._columns, "say": in_options}
 
     def check_earlier(self, rows: int, *, fresh: bool) -> None:
         """Raise if the target has more answers than there are prompts, or some that would be paid for once more.

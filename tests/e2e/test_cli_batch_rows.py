@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -99,3 +100,16 @@ def test_answers_to_rows_behind_one_that_is_wrong_are_none_to_other_questions(
     assert call(*command, "--head", "1").stderr == ""
     source.write_text("text\nnew\n \ntwo\n", encoding="utf-8")
     assert "answers.db has 2 answers to other questions than these: " in call(*command, "--head", "1").stderr
+
+
+def test_a_table_has_what_only_later_lines_have(here: list[str], tmp_path: Path, command: list[str]) -> None:
+    out, failed = tmp_path / "out.csv", tmp_path / "failed.csv"
+    (tmp_path / "in.jsonl").write_text('{"id": 1}\n{"id": 2, "text": "two"}\n', encoding="utf-8")
+    command += ["-o", str(out), "--failed", str(failed), "--prompt", "{text}", "--empty", "keep"]
+    assert call(*command).returncode == 0
+    with out.open(newline="", encoding="utf-8") as file:
+        assert [(row["id"], row["text"], row["answer"]) for row in csv.DictReader(file)] == [
+            ("1", "", ""),
+            ("2", "two", "two"),
+        ]
+    assert failed.read_text(encoding="utf-8").split() == ["id,text,call_error"]

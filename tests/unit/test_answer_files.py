@@ -88,6 +88,18 @@ def test_a_column_that_an_answer_would_replace_is_refused(kind: str, is_json: bo
                 check_names([Row({name: "mine"}, "one")], kind, **options)
 
 
+def test_a_table_has_the_columns_of_all_rows() -> None:
+    file = io.StringIO()
+    writer = Writer(file, "csv", columns=["id", "status"])
+    for values in ({"id": "1"}, {"id": "2", "status": "sold"}):
+        writer.write(Row(values, "one"), FAILED)
+    found = list(csv.DictReader(io.StringIO(file.getvalue())))
+    assert [(row["id"], row["status"], row["error"]) for row in found] == [
+        ("1", "", "Groq: it failed"),
+        ("2", "sold", "Groq: it failed"),
+    ]
+
+
 def test_all_such_columns_are_named_at_once() -> None:
     row = Row({"answer": "a", "id": "1", "refusal": ""}, "one")
     with pytest.raises(ValueError, match=r"^columns are called 'answer', 'refusal', as those .* rename them$"):
