@@ -174,7 +174,10 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
             return "" if values[only] is None else str(values[only])
         hint = f"--prompt '{{{_likely_column(values)}}}'"
         raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
-    return {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")} or ""
+    arguments = {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")}
+    if "served_model" in values:  # the output of an earlier batch, whose column "model" says who answered
+        arguments.pop("model", None)
+    return arguments or ""
 
 
 def _only_column(values: dict[str, Any]) -> str | None:

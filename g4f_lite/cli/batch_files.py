@@ -41,6 +41,7 @@ class BatchFiles:
     :param kind: the format of the source; None for the one that its name says
     :param delimiter: what separates the columns of tables; None for the usual character
     :param schema: the format of the answers, whose fields become columns of a table
+    :param prefix: what the names of the columns for the answers begin with
     :raises click.ClickException: if two are the same file, or a name does not say a format
     """
 
@@ -54,6 +55,7 @@ class BatchFiles:
         kind: str | None,
         delimiter: str | None,
         schema: dict[str, Any] | None,
+        prefix: str,
     ) -> None:
         self.source, self.failed, self.hosted = source, failed, hosted
         self.output = OutputFile(target)
@@ -72,6 +74,7 @@ class BatchFiles:
         self._delimiter = delimiter
         self._fields = _fields_of(schema)
         self._is_json = schema is not None
+        self._prefix = prefix
         with checking_arguments():
             if not _is_standard(source):
                 kind = kind or _kind_of_source(source)  # of standard input, its beginning says it
@@ -97,9 +100,9 @@ class BatchFiles:
         rows = list(islice(self._rest, head))
         self._columns = list(dict.fromkeys(name for row in rows for name in row.values))
         with checking_arguments():
-            check_names(rows, self._target_kind, self._fields, is_json=self._is_json)
+            check_names(rows, self._target_kind, self._fields, is_json=self._is_json, prefix=self._prefix)
             if self.output.path is not None and self.output.partial is not None:
-                self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter)
+                self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter, prefix=self._prefix)
         return rows
 
     def rows_behind(self) -> list[Row]:
@@ -111,7 +114,8 @@ class BatchFiles:
 
     def writer(self) -> Writer:
         """Return what writes the answers."""
-        return Writer(self.output.file, self._target_kind, **self._how, fields=self._fields, is_json=self._is_json)
+        how: dict[str, Any] = {"fields": self._fields, "is_json": self._is_json, "prefix": self._prefix}
+        return Writer(self.output.file, self._target_kind, **self._how, **how)
 
     def writer_of_failures(self) -> Writer:
         """Return what writes the rows that failed."""

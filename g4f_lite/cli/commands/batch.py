@@ -68,6 +68,12 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     show_default=True,
     help="What to do with a row that has nothing in a column of the prompt.",
 )
+@click.option(
+    "--prefix",
+    metavar="TEXT",
+    default="",
+    help="Begin the names of the columns for the answers with TEXT, as where IN has those of an earlier batch.",
+)
 @provider_options
 @engine_options
 @click.option("--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model.")
@@ -134,6 +140,7 @@ def command(
     kind: str | None,
     delimiter: str | None,
     empty: str,
+    prefix: str,
     provider_options: ProviderOptions,
     engine: EngineOptions,
     call_options: dict[str, Any],
@@ -161,9 +168,8 @@ def command(
     With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
     Ctrl-C the service goes on, and the same command fetches the answers.
     """
-    files = BatchFiles(
-        source, target, failed, store, hosted, kind, delimiter, schema=call_options.get("response_format")
-    )
+    schema = call_options.get("response_format")
+    files = BatchFiles(source, target, failed, store, hosted, kind, delimiter, schema, prefix)
     if files.output.path is None:
         require_output()
     if hosted is not None:
