@@ -112,3 +112,25 @@ def test_answers_to_requests_of_the_batch_api_have_no_prefix(
     assert asked(emulator) == []
     assert call(*command, "-o", str(tmp_path / "out.csv")).returncode == 0
     assert rows(tmp_path / "out.csv")[0]["b_answer"] == "one"
+
+
+@pytest.mark.parametrize("store", [[], ["--store", "a.db"]])
+def test_the_advice_how_to_ask_only_what_failed_can_be_followed(
+    emulator: Emulator, here: list[str], tmp_path: Path, store: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text('text\none\n""\ntwo\n', encoding="utf-8")
+    how = ["--prompt", "{text}", "--empty", "skip", "--workers", "1", *here]
+    emulator.fail("status", nth=2, status=400)
+    assert call("batch", "in.csv", "-o", "out.csv", "--failed", "bad.csv", *store, *how).returncode == 1
+    before = Path("out.csv").read_bytes(), Path("bad.csv").read_bytes()
+    said = call("batch", "in.csv", "-o", "out.csv", "--failed", "bad.csv", *store, *how, "-m", "b", "--estimate").stderr
+    others = "-o, --store and --failed" if store else "-o and --failed"
+    advice = "to ask only what failed, and keep the answers there are, give bad.csv as IN, and other files with "
+    assert f"; {advice}{others}\n" in said
+    asked(emulator)
+    store = store and ["--store", "b.db"]
+    done = call("batch", "bad.csv", "-o", "out2.csv", "--failed", "bad2.csv", *store, *how, "-m", "b")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert asked(emulator) == ["two"]
+    assert (Path("out.csv").read_bytes(), Path("bad.csv").read_bytes()) == before

@@ -111,7 +111,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     "--failed",
     metavar="FILE",
     type=FILE,
-    help="Write the rows that failed to this file, which can be IN of a later batch.",
+    help="Write the rows that failed to this file, which can be IN of a later batch with another OUT.",
 )
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer only the first N prompts.")
 @click.option("--estimate", is_flag=True, help="Print what would be sent, and send nothing.")
@@ -289,9 +289,11 @@ def _tell_estimate(
 
 def _tell_unused(estimate: Estimate, files: BatchFiles, rejects: bool) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
+    if files.store is None:
+        return
     has_failed = files.failed is not None and files.failed != files.source and is_there(files.failed)
     failed = files.failed if has_failed else None
-    if files.store is not None and (unused := told_of_unused(estimate, files.store, failed, rejects)):
+    if unused := told_of_unused(estimate, files.store, failed, files.output.path, rejects):
         note(unused)
 
 
