@@ -11,8 +11,9 @@ from typing import Any, TextIO
 
 from ..answers.answer import Answer
 from ..errors import OutputError
-from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened, text_of
+from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
 from .result import Result
+from .templates import text_of
 
 # The columns that a table has beside those of the input.
 _ADDED = ("answer", "error", "finish_reason", "refusal", "prompt_tokens", "completion_tokens")
@@ -26,8 +27,10 @@ class Writer:
     :param file: the file, opened with ``newline=""``
     :param kind: its format
     :param delimiter: what separates the columns, if it is not the usual character of the format
+    :param columns: all columns of the input, where not each row has them; without them, those of the first row
     :param fields: fields of answers in JSON, which become columns of a table
     :param is_json: whether answers are JSON, whose value is ``output`` in JSON lines
+    :param prefix: what the names of all that is said about an answer begin with
     :param say: gives the words for what an error says
     """
 
@@ -37,28 +40,32 @@ class Writer:
         kind: str,
         *,
         delimiter: str | None = None,
+        columns: Sequence[str] = (),
         fields: Sequence[str] = (),
         is_json: bool = False,
+        prefix: str = "",
         say: Callable[[str], str] = str,
     ) -> None:
         self.file = file
         self._kind = kind
         self._delimiter = delimiter or DELIMITERS.get(kind, ",")
+        self._input = columns
         self._fields = fields
         self._is_json = is_json
+        self._prefix = prefix
         self._say = say
         self._csv: Any = None
 
     def write(self, row: Row, result: Result[Any]) -> None:
         """Write a row with its answer, or its error."""
         if self._kind in DELIMITERS:
-            columns = self._columns(result)
-            self._write_columns({**row.values, **columns, **_beside({**row.values, **columns}, result)})
+            columns = {**row.values, **self._named(self._columns(result))}
+            self._write_columns({**columns, **self._beside({*self._input, *columns}, result)})
         else:
             error = self._say(result.error_text)
             if row.custom_id is None:
-                output = {"output": _output_of(result)} if self._is_json else {}
-                value = {**row.values, **_told(result, error), **_beside(row.values, result), **output}
+                value = {**row.values, **self._named(_told(result, error)), **self._beside({*row.values}, result)}
+                value |= self._named({"output": _output_of(result)} if self._is_json else {})
             else:
                 value = _batch_line(row, result, error)
             self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
@@ -85,6 +92,13 @@ class Writer:
     def _error(row: Row, error: str) -> dict[str, str]:
         return {EARLIER_ERROR: error} if row.custom_id is None else {}
 
+    def _named(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {f"{self._prefix}{name}": value for name, value in values.items()}
+
+    def _beside(self, columns: set[str], result: Result[Any]) -> dict[str, Any]:
+        """Return the facts about a result; a column that is called as one of them stays as it is."""
+        return {name: fact for name, fact in self._named(_facts(result)).items() if name not in columns}
+
     def _columns(self, result: Result[Any]) -> dict[str, Any]:
         usage = result.usage
         values = (
@@ -103,31 +117,41 @@ class Writer:
         self._csv.writerow({name: value if value is None else text_of(value) for name, value in values.items()})
 
     def _begin_columns(self, names: list[str]) -> None:
+        names = [*dict.fromkeys((*self._input, *names))]
         self._csv = csv.DictWriter(self.file, names, delimiter=self._delimiter, extrasaction="ignore")
         self._csv.writeheader()
 
 
-def check_names(rows: Sequence[Row], kind: str, fields: Sequence[str], *, is_json: bool = False) -> None:
+def check_names(
+    rows: Sequence[Row], kind: str, fields: Sequence[str], *, is_json: bool = False, prefix: str = ""
+) -> None:
     """Raise if a column of the input would be lost beside the answers.
 
     :param kind: the format of the output
     :param fields: fields of the answers that become columns of a table
     :param is_json: whether answers are JSON
-    :raises ValueError: if the input has such a column, or a field is called as a column that is added anyway
+    :param prefix: what the names of all that is said about an answer begin with
+    :raises ValueError: if the input has such a column, a field is called as a column that is added anyway, or the
+        form of the output leaves no room for a prefix
     """
     is_table = kind in DELIMITERS
+    if prefix and not is_table and any(row.custom_id is not None for row in rows):
+        form = "the answers to requests of OpenAI's Batch API have a form of their own, without a prefix"
+        raise ValueError(f"{form}; leave out prefix=, or write a .csv file")
     added, own = (_ADDED, [*fields]) if is_table else (_TOLD, ["output"] if is_json else [])
-    taken = list(dict.fromkeys(name for row in rows for name in row.values if name in (*added, *own)))
+    names = {f"{prefix}{name}" for name in (*added, *own)}
+    taken = list(dict.fromkeys(name for row in rows for name in row.values if name in names))
     if taken:
-        names = ", ".join(map(repr, taken))
-        one = f"a column is called {names}, as one of the answers would be; rename it"
-        more = f"columns are called {names}, as those of the answers would be; rename them"
+        told = ", ".join(map(repr, taken))
+        other = f"or pass {'another ' if prefix else ''}prefix=, so that the names of the answers begin with it"
+        one = f"a column is called {told}, as one of the answers would be; rename it, {other}"
+        more = f"columns are called {told}, as those of the answers would be; rename them, {other}"
         raise ValueError(one if len(taken) == 1 else more)
     if (wrong := next((name for name in own if name in added), None)) is not None:
         raise ValueError(f"the schema has {wrong!r}, as a column beside the answers is called; rename it")
 
 
-def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
+def answers_in(path: Path, kind: str, delimiter: str | None = None, *, prefix: str = "") -> int:
     """Count the answers in a file that a ``Writer`` may have written; 0 if there is no such file.
 
     :raises ValueError: if it is something else
@@ -139,21 +163,24 @@ def answers_in(path: Path, kind: str, delimiter: str | None = None) -> int:
         if kind in DELIMITERS:
             csv.field_size_limit(MAX_FIELD_BYTES)
             rows = csv.DictReader(file, delimiter=delimiter or DELIMITERS[kind])
-            if {"answer", "error"} <= set(rows.fieldnames or ()):
-                return sum(not row["error"] and any(row.get(name) for name in _ADDED) for row in rows)
+            answer, error, *others = (f"{prefix}{name}" for name in _ADDED)
+            if {answer, error} <= set(rows.fieldnames or ()):
+                return sum(not row[error] and any(row.get(name) for name in (answer, *others)) for row in rows)
         else:
-            return sum(_has_answer(json.loads(line)) for line in file)
+            return sum(_has_answer(json.loads(line), f"{prefix}answer", f"{prefix}error") for line in file)
     raise ValueError(f"{path} has something else than the answers of a batch; remove it, or name another file")
 
 
-def _has_answer(line: Any) -> bool:
+def _has_answer(line: Any, answer: str, error: str) -> bool:
     """Return whether a JSON line has an answer, rather than an error or nothing, as of an empty row that was kept.
 
+    :param answer: the name of the answer, of which a line of OpenAI's Batch API has a ``response`` instead
+    :param error: the name of the error
     :raises ValueError: if it is not such a line
     """
-    if not isinstance(line, dict) or "error" not in line or not {"answer", "response"} & line.keys():
+    if not isinstance(line, dict) or error not in line or not {answer, "response"} & line.keys():
         raise ValueError("not an answer")
-    return line["error"] is None and (line.get("answer") is not None or line.get("response") is not None)
+    return line[error] is None and line[answer if answer in line else "response"] is not None
 
 
 def _fields_in(value: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -184,17 +211,16 @@ def _told(result: Result[Any], error: str) -> dict[str, Any]:
     return {"answer": told["text"], "error": error or None, **{name: told[name] for name in _TOLD[2:]}}
 
 
-def _beside(columns: dict[str, Any], result: Result[Any]) -> dict[str, Any]:
-    """Return who answered, and of which kind an error is; a column that has such a name stays as it is."""
+def _facts(result: Result[Any]) -> dict[str, Any]:
+    """Return who answered, and of which kind an error is."""
     error = result.error
-    facts = {
+    return {
         "provider": result.provider,
         "model": None if result.answer is None else result.answer.model,
         "served_model": result.served_model,
         "error_type": None if error is None else type(error).__name__,
         "status": getattr(error, "status", None),
     }
-    return {name: fact for name, fact in facts.items() if name not in columns}
 
 
 def _batch_line(row: Row, result: Result[Any], error: str) -> dict[str, Any]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from .templates import MISSING, fill, names_in, value_of, with_names
+
 FORMATS = ("csv", "tsv", "jsonl", "text")
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "text", "": "text"}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 _OTHER_DELIMITERS = ";\t|"  # of files that are called .csv nevertheless
-_PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 # The fields of a JSON line that are arguments; others are carried along.
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
@@ -58,37 +58,47 @@ def read_rows(
     *,
     delimiter: str | None = None,
     empty: str = "error",
+    head: int | None = None,
     on_skip: Callable[[], object] = lambda: None,
 ) -> Iterator[Row]:
     """Read the rows of a file.
 
     :param kind: its format, as ``format_of`` returns it
-    :param template: a prompt with the names of columns in braces, such as ``"Summarise: {text}"``; without one, a text
-        file has a prompt in each line, and other files a column ``prompt`` or ``messages``, or a single one
+    :param template: a prompt with the names of columns in braces, such as ``"Summarise: {text}"``, or with paths in
+        JSON lines, such as ``"{user.name}"``; without one, a text file has a prompt in each line, and other files a
+        column ``prompt`` or ``messages``, or a single one
     :param delimiter: what separates the columns, if it is not the usual character of the format
-    :param empty: what to do with a row in which the prompt, or a column for it, is empty: ``"error"``; ``"skip"``
-        leaves it out, ``"keep"`` makes a row without a prompt, and ``"send"`` sends what the other columns make
-    :param on_skip: called for each row that is left out or has no prompt
+    :param empty: what to do with a row in which the prompt, or a column for it, is empty or missing: ``"error"``;
+        ``"skip"`` leaves it out, ``"keep"`` makes a row without a prompt, and ``"send"`` sends what the other columns
+        make
+    :param head: after how many rows those that make no prompt are just left out; None for never
+    :param on_skip: called for each row before that which is left out or has no prompt
     :raises ValueError: if a row does not make a prompt; the message names its line
     """
     if kind in DELIMITERS:
         rows = _csv_rows(file, delimiter or DELIMITERS[kind], is_sure=delimiter is not None)
     else:
         rows = _text_rows(file, is_whole=empty in ("skip", "keep")) if kind == "text" else _json_rows(file)
+    if template is not None:
+        rows = with_names(rows, names_in(template), is_table=kind in DELIMITERS)
+    number = 0
     for line, values in rows:
+        is_behind = number == head
         try:
             prompt = _prompt_of(values, template)
-            lacks = _empty_column(values, template, prompt)
+            if (lacks := _lack(values, template, prompt)) and not (empty == "send" and template and prompt.strip()):
+                if empty not in ("skip", "keep"):
+                    raise ValueError(lacks)
+                prompt = None
         except ValueError as error:
+            if is_behind:
+                continue
             raise ValueError(f"line {line}: {error}") from None
-        if lacks is None or (empty == "send" and template is not None and prompt.strip()):
-            yield Row(values, prompt)
-        elif empty in ("skip", "keep"):
+        if prompt is None and not is_behind:
             on_skip()
-            if empty == "keep":
-                yield Row(values, None)
-        else:
-            raise ValueError(f"line {line}: {lacks} is empty")
+        if prompt is not None or empty == "keep":
+            number += not is_behind
+            yield Row(values, prompt)
 
 
 def _text_rows(file: TextIO, *, is_whole: bool) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -151,7 +161,7 @@ def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
 def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
     """Return what a row asks: a text, or a dict of arguments."""
     if template is not None:
-        if all(place[1] is None for place in _PLACE.finditer(template)):
+        if not names_in(template):
             name = _likely_column(values)
             raise ValueError(f"the prompt names no column, so that all rows would ask the same; write {{{name}}} in it")
         return fill(template, values)
@@ -164,7 +174,10 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
             return "" if values[only] is None else str(values[only])
         hint = f"--prompt '{{{_likely_column(values)}}}'"
         raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
-    return {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")} or ""
+    arguments = {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")}
+    if "served_model" in values:  # the output of an earlier batch, whose column "model" says who answered
+        arguments.pop("model", None)
+    return arguments or ""
 
 
 def _only_column(values: dict[str, Any]) -> str | None:
@@ -180,11 +193,14 @@ def _likely_column(values: dict[str, Any]) -> str:
     return max(lengths, key=lengths.__getitem__, default=next(iter(values), "text"))
 
 
-def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:
-    """Return which column leaves a prompt empty, or a part of it, in words; None if none does."""
+def _lack(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:
+    """Say which column leaves a prompt empty, or a part of it; None if none does."""
     if template is not None:
-        names = (place[1].strip() for place in _PLACE.finditer(template) if place[1] is not None)
-        return next((f"the column {name!r}" for name in names if _is_empty(values[name])), None)
+        for name in names_in(template):
+            found = value_of(values, name)
+            if found is MISSING or _is_empty(found):
+                return f"the column {name!r} is {'missing' if found is MISSING else 'empty'}"
+        return None
     if isinstance(prompt, str):
         asked = prompt
     else:
@@ -192,35 +208,11 @@ def _empty_column(values: dict[str, Any], template: str | None, prompt: Any) -> 
     if not _is_empty(asked):
         return None
     only = _only_column(values)
-    return f"the column {only!r}" if only not in (None, "prompt") else "the prompt"
+    return f"the column {only!r} is empty" if only not in (None, "prompt") else "the prompt is empty"
 
 
 def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
-
-
-def fill(template: str, values: dict[str, Any]) -> str:
-    """Put the columns of a row in a template; ``{{`` and ``}}`` stand for braces.
-
-    :raises ValueError: if the template names a column that is not there
-    """
-
-    def value(place: re.Match[str]) -> str:
-        if place[0] in ("{{", "}}"):
-            return place[0][0]
-        name = place[1].strip()
-        if name not in values:
-            names = ", ".join(map(str, values))
-            hint = "" if re.fullmatch(r"[\w -]+", name) else "; write {{ and }} for braces that name no column"
-            raise ValueError(f"there is no column {name!r} for the prompt; there are {names}{hint}")
-        return "" if values[name] is None else text_of(values[name])
-
-    return _PLACE.sub(value, template)
-
-
-def text_of(value: Any) -> str:
-    """Return a value of a JSON line as text: a string as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,11 @@ from .files import is_there
 from .wording import in_options
 from .written_file import WrittenFile
 
+_EMPTY = "; --empty skip leaves such rows out, keep writes them without an answer, and send sends what is there"
 # What to do about errors in the input, by how their message ends.
 _HINTS = {
-    "is empty": "; --empty skip leaves such rows out, keep writes them without an answer, and send sends what is there",
+    "is empty": _EMPTY,
+    "is missing": _EMPTY,
     "give the delimiter": " with --delimiter",
 }
 _AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
@@ -37,6 +42,7 @@ class BatchFiles:
     :param kind: the format of the source; None for the one that its name says
     :param delimiter: what separates the columns of tables; None for the usual character
     :param schema: the format of the answers, whose fields become columns of a table
+    :param prefix: what the names of the columns for the answers begin with
     :raises click.ClickException: if two are the same file, or a name does not say a format
     """
 
@@ -50,6 +56,7 @@ class BatchFiles:
         kind: str | None,
         delimiter: str | None,
         schema: dict[str, Any] | None,
+        prefix: str,
     ) -> None:
         self.source, self.failed, self.hosted = source, failed, hosted
         self.output = OutputFile(target)
@@ -72,6 +79,7 @@ class BatchFiles:
         self._delimiter = delimiter
         self._fields = _fields_of(schema)
         self._is_json = schema is not None
+        self._prefix = prefix
         with checking_arguments():
             if not _is_standard(source):
                 kind = kind or _kind_of_source(source)  # of standard input, its beginning says it
@@ -80,12 +88,12 @@ class BatchFiles:
             is_text = kind == "text" and failed is not None and failed.suffix.lower() in ("", ".txt")
             self._failed_kind = "text" if is_text else _kind_of_output(failed)
         self.earlier = 0  # answers in the target
-        self.all_rows: list[Row] = []  # of the source, also those behind the head
         self.skipped = 0  # empty rows, which are left out or kept without an answer
-        self._skips: list[int] = []  # for each empty row of the source, how many others are before it
+        self._columns: list[str] = []  # of all rows
+        self._rest: Iterator[Row] = iter(())  # the rows behind the head, which have not been read
 
     def read(self, template: str | None, *, empty: str, head: int | None) -> list[Row]:
-        """Read all rows, so that a bad one is found before anything is sent.
+        """Read the rows, so that a bad one is found before anything is sent.
 
         :param head: how many rows to take; None for all
         :raises click.ClickException: if one does not make a prompt, or if the target has something
@@ -93,24 +101,35 @@ class BatchFiles:
         """
         if self.failed is not None and _is_same(self.failed, self.source) and (head is not None or empty == "skip"):
             raise Misuse(f"--failed would replace {self.source}, and --head and --empty skip leave rows of it out")
-        self.all_rows = self._rows(template, empty)
-        rows = self.all_rows[:head]
-        self.skipped = sum(before < len(rows) or head is None for before in self._skips)
+        self._rest = self._rows(template, empty, head)
+        rows = list(islice(self._rest, head))
+        self._columns = list(dict.fromkeys(name for row in rows for name in row.values))
         with checking_arguments():
-            check_names(rows, self._target_kind, self._fields, is_json=self._is_json)
+            check_names(rows, self._target_kind, self._fields, is_json=self._is_json, prefix=self._prefix)
             if self.output.path is not None and self.output.partial is not None:
-                self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter)
+                self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter, prefix=self._prefix)
+        return rows
+
+    def rows_behind(self) -> list[Row]:
+        """Read the rows behind the head, as far as they can be read; those that make no prompt are left out."""
+        rows: list[Row] = []
+        with suppress(Misuse):
+            rows.extend(self._rest)
         return rows
 
     def writer(self) -> Writer:
         """Return what writes the answers."""
-        how: dict[str, Any] = {"delimiter": self._delimiter, "fields": self._fields, "is_json": self._is_json}
-        return Writer(self.output.file, self._target_kind, **how, say=in_options)
+        how: dict[str, Any] = {"fields": self._fields, "is_json": self._is_json, "prefix": self._prefix}
+        return Writer(self.output.file, self._target_kind, **self._how, **how)
 
     def writer_of_failures(self) -> Writer:
         """Return what writes the rows that failed."""
         assert self.failures is not None
-        return Writer(self.failures.file, self._failed_kind, delimiter=self._delimiter, say=in_options)
+        return Writer(self.failures.file, self._failed_kind, **self._how)
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {"delimiter": self._delimiter, "columns": self._columns, "say": in_options}
 
     def publish(self) -> None:
         """Put the new files in the place of the old ones.
@@ -153,18 +172,15 @@ class BatchFiles:
         """The source, as a message names it."""
         return "standard input" if _is_standard(self.source) else str(self.source)
 
-    def _rows(self, template: str | None, empty: str) -> list[Row]:
-        rows: list[Row] = []
-        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty}
-        how["on_skip"] = lambda: self._skips.append(len(rows))
+    def _rows(self, template: str | None, empty: str, head: int | None) -> Iterator[Row]:
+        how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty, "head": head, "on_skip": self._skip}
         try:
             if _is_standard(self.source):
                 text = _standard_input()
-                rows.extend(read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how))
+                yield from read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how)
             else:
                 with opened(self.source, "r") as file:
-                    rows.extend(read_rows(file, self._kind or "text", template, **how))
-            return rows
+                    yield from read_rows(file, self._kind or "text", template, **how)
         except OSError as error:
             raise Misuse(f"cannot read {self.name}: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -172,6 +188,9 @@ class BatchFiles:
         except ValueError as error:
             hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
             raise Misuse(f"{self.name}, {error}{hint}") from error
+
+    def _skip(self) -> None:
+        self.skipped += 1
 
     @staticmethod
     def _check_different(files: dict[str, Path | None]) -> None:

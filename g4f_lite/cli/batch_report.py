@@ -31,15 +31,22 @@ MOST_LOG_SECONDS = 300.0
 TERMINAL_SECONDS = 0.5  # between two states of the line in a terminal
 
 
-def told_of_unused(estimate: Estimate, store: Path, failed: Path | None, rejects: bool = False) -> str | None:
+def told_of_unused(
+    estimate: Estimate, store: Path, failed: Path | None, output: Path | None, rejects: bool = False
+) -> str | None:
     """Say if answers in a store are not used, which may be paid for once more; None if there is nothing to say.
 
     :param failed: a file of rows that failed before, which may be all that is to be sent; None if there is none
+    :param output: the file for the answers; None if they are printed
     :param rejects: whether the command asks again for answers of a provider, so that it needs no advice how to
     """
     if not estimate.unused or not estimate.calls:
         return None
-    advice = "" if failed is None else f"; to ask only what failed, give {failed} as IN"
+    advice = ""
+    if failed is not None:
+        files = ["-o"] if store == Path(f"{output}.store") else ["--store"] if output is None else ["-o", "--store"]
+        others = f"and other files with {', '.join(files)} and --failed"
+        advice = f"; to ask only what failed, and keep the answers there are, give {failed} as IN, {others}"
     if not rejects and len(names := AnswerStore(store).providers()) > 1:
         again = "name the providers as before, with --reject-provider NAME"
         advice += f"; its answers are from {' and '.join(names)}: to ask again only for those of one, {again}"

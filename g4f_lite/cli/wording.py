@@ -16,7 +16,8 @@ _OPTIONS |= {
     "max_outage": "--max-outage",
     "max_time": "--max-time",
 }
-_SAME = "context|mmproj|model|poll|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"  # and of the same name
+# And those of the same name.
+_SAME = "context|mmproj|model|poll|prefix|provider|proxy|rpm|store|system|threads|timeout|tpm|workers"
 _ELSEWHERE = r"if a server such as Ollama has it|for the (?:service|provider) \w+|with its provider"
 _MODEL = r"(?:its default|another) model"
 

@@ -116,7 +116,7 @@ def test_only_what_failed_can_be_asked_of_another_model(emulator: Emulator, comm
     done = call(*command, "--failed", failed)
     assert (done.returncode, "to other questions" in done.stderr) == (1, False)
     emulator.reset()
-    advice = f"and 6 prompts will be sent; to ask only what failed, give {failed} as IN\n"
+    advice = f"and 6 prompts will be sent; to ask only what failed, and keep the answers there are, give {failed} as IN"
     assert advice in call(*command, "--model", "other", "--failed", failed, "--estimate").stderr
     again = ["batch", failed, "-o", str(tmp_path / "more.csv"), *command[4:], "--model", "other"]
     assert call(*again).returncode == 0

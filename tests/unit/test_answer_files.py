@@ -88,9 +88,53 @@ def test_a_column_that_an_answer_would_replace_is_refused(kind: str, is_json: bo
                 check_names([Row({name: "mine"}, "one")], kind, **options)
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_all_that_is_said_about_an_answer_can_have_a_prefix(kind: str) -> None:
+    """The output of one batch is the input of the next, and stays as it is there."""
+    options: dict[str, Any] = {"fields": ["mood"], "is_json": True}
+
+    def rows(file: str) -> list[dict[str, Any]]:
+        lines = file.splitlines()
+        return list(csv.DictReader(lines)) if kind == "csv" else [json.loads(line) for line in lines]
+
+    earlier = rows(written(kind, **options))
+    file = io.StringIO()
+    check_names([Row(values, "again") for values in earlier], kind, **options, prefix="b_")
+    writer = Writer(file, kind, **options, prefix="b_")
+    for values, result in zip(earlier, (CUT, FAILED), strict=True):
+        writer.write(Row(values, "again"), result)
+    for before, after in zip(earlier, rows(file.getvalue()), strict=True):
+        assert after == before | {f"b_{name}": value for name, value in before.items() if name != "id"}
+    again = [Row(values, "again") for values in rows(file.getvalue())]
+    with pytest.raises(ValueError, match=r"^columns are called 'b_answer', .* or pass another prefix=, so"):
+        check_names(again, kind, **options, prefix="b_")
+
+
+def test_lines_of_the_batch_api_have_no_prefix() -> None:
+    rows = [ROW, Row({"custom_id": "a", "body": {}}, "one")]
+    with pytest.raises(
+        ValueError, match=r"Batch API have a form of their own, without a prefix; leave out prefix=, or"
+    ):
+        check_names(rows, "jsonl", [], prefix="b_")
+    check_names(rows, "jsonl", [])
+    check_names(rows, "csv", [], prefix="b_")
+
+
+def test_a_table_has_the_columns_of_all_rows() -> None:
+    file = io.StringIO()
+    writer = Writer(file, "csv", columns=["id", "status"])
+    for values in ({"id": "1"}, {"id": "2", "status": "sold"}):
+        writer.write(Row(values, "one"), FAILED)
+    found = list(csv.DictReader(io.StringIO(file.getvalue())))
+    assert [(row["id"], row["status"], row["error"]) for row in found] == [
+        ("1", "", "Groq: it failed"),
+        ("2", "sold", "Groq: it failed"),
+    ]
+
+
 def test_all_such_columns_are_named_at_once() -> None:
     row = Row({"answer": "a", "id": "1", "refusal": ""}, "one")
-    with pytest.raises(ValueError, match=r"^columns are called 'answer', 'refusal', as those .* rename them$"):
+    with pytest.raises(ValueError, match=r"^columns are called 'answer', 'refusal', as those .* or pass prefix=, so"):
         check_names([row, row], "csv", [])
 
 
@@ -108,6 +152,19 @@ def test_the_answers_in_a_file_are_counted(tmp_path: Path, kind: str) -> None:
     assert answers_in(path, kind) == 0
     path.write_text(written(kind, rows=(CUT, FAILED, EMPTY)), encoding="utf-8", newline="")
     assert answers_in(path, kind) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_answers_of_an_earlier_batch_are_not_counted(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "out"
+    file = io.StringIO()
+    writer = Writer(file, kind, prefix="b_")
+    for result in (CUT, FAILED, EMPTY):
+        writer.write(Row({"answer": "mine", "error": None, "response": "theirs"}, "one"), result)
+    path.write_text(file.getvalue(), encoding="utf-8", newline="")
+    assert answers_in(path, kind, prefix="b_") == 1
+    with pytest.raises(ValueError, match="has something else than the answers of a batch"):
+        answers_in(path, kind, prefix="c_")
 
 
 def test_a_long_answer_is_counted(tmp_path: Path) -> None:

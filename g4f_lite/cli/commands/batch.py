@@ -68,6 +68,12 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     show_default=True,
     help="What to do with a row that has nothing in a column of the prompt.",
 )
+@click.option(
+    "--prefix",
+    metavar="TEXT",
+    default="",
+    help="Begin the names of the columns for the answers with TEXT, as where IN has those of an earlier batch.",
+)
 @provider_options
 @engine_options
 @click.option("--model", "-m", metavar="NAME", shell_complete=complete_model, help="The model.")
@@ -105,7 +111,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     "--failed",
     metavar="FILE",
     type=FILE,
-    help="Write the rows that failed to this file, which can be IN of a later batch.",
+    help="Write the rows that failed to this file, which can be IN of a later batch with another OUT.",
 )
 @click.option("--head", metavar="N", type=click.IntRange(min=1), help="Answer only the first N prompts.")
 @click.option("--estimate", is_flag=True, help="Print what would be sent, and send nothing.")
@@ -134,6 +140,7 @@ def command(
     kind: str | None,
     delimiter: str | None,
     empty: str,
+    prefix: str,
     provider_options: ProviderOptions,
     engine: EngineOptions,
     call_options: dict[str, Any],
@@ -161,9 +168,8 @@ def command(
     With --hosted the service answers in its own time, usually within hours, at half the price. The command waits; after
     Ctrl-C the service goes on, and the same command fetches the answers.
     """
-    files = BatchFiles(
-        source, target, failed, store, hosted, kind, delimiter, schema=call_options.get("response_format")
-    )
+    schema = call_options.get("response_format")
+    files = BatchFiles(source, target, failed, store, hosted, kind, delimiter, schema, prefix)
     if files.output.path is None:
         require_output()
     if hosted is not None:
@@ -211,9 +217,9 @@ def command(
 
     def unused() -> int:
         """Count the answers in the store to other questions than those of the file."""
-        if len(files.all_rows) > len(rows):
+        if behind := files.rows_behind():
             with suppress(TypeError, ValueError, G4FLiteError):  # of a row that is not sent
-                every = [row.prompt for row in files.all_rows if row.prompt is not None]
+                every = [row.prompt for row in (*rows, *behind) if row.prompt is not None]
                 return client.map(every, store=files.store, progress=False, **options).estimate().unused
         return results.estimate().unused
 
@@ -289,9 +295,11 @@ def _tell_estimate(
 
 def _tell_unused(estimate: Estimate, files: BatchFiles, rejects: bool) -> None:
     """Say if the store has answers that are not used, which may be paid for once more."""
+    if files.store is None:
+        return
     has_failed = files.failed is not None and files.failed != files.source and is_there(files.failed)
     failed = files.failed if has_failed else None
-    if files.store is not None and (unused := told_of_unused(estimate, files.store, failed, rejects)):
+    if unused := told_of_unused(estimate, files.store, failed, files.output.path, rejects):
         note(unused)
 
 
