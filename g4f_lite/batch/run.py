@@ -174,17 +174,17 @@ class Run:
     def _start_thread(self) -> bool:
         """Start another thread; False if the system refuses it.  The lock is held.
 
-        :raises RuntimeError: if it refuses the first one
+        :raises G4FLiteError: if it refuses the first one
         """
         name = f"g4f_lite batch {len(self._threads) + 1}"
         thread = threading.Thread(target=self._work, args=(self._context.copy(),), name=name, daemon=True)
         self._threads.append(thread)
         try:
             thread.start()
-        except RuntimeError:  # as Python says that a process or container has as many as it may have
+        except RuntimeError as error:  # as Python says that a process or container has as many as it may have
             self._threads.remove(thread)
             if not self._threads:
-                raise
+                raise G4FLiteError(f"no thread could be started for the batch: {error}") from error
             return False
         return True
 

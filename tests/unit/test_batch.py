@@ -19,6 +19,7 @@ from g4f_lite import (
     BatchStoppedError,
     Client,
     Finish,
+    G4FLiteError,
     Prompt,
     QuotaExceededError,
     Result,
@@ -70,7 +71,7 @@ def test_a_batch_goes_on_with_the_threads_that_the_system_has(monkeypatch: pytes
 
     monkeypatch.setattr(threading.Thread, "start", start_few)
     results = Client(Patient()).map(numbered(20))
-    with pytest.raises(RuntimeError, match="can't start new thread"):
+    with pytest.raises(G4FLiteError, match="can't start new thread"):
         results.texts()
     is_refused.clear()
     most = 2

@@ -24,8 +24,9 @@ from g4f_lite import (
     TransportError,
 )
 from g4f_lite.contrib.server import create_app, serving
-from g4f_lite.contrib.server.failures import api_error
+from g4f_lite.contrib.server.failures import ApiError, api_error
 from g4f_lite.contrib.server.serving import Server
+from g4f_lite.contrib.server.streams import Streams
 from g4f_lite.testing import Scripted
 
 LIMITED = RateLimitError("slow down", retry_after=float("inf"))
@@ -122,3 +123,19 @@ def test_signals_do_not_interrupt_the_end(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(server._server, "run", run)
     server.run()
+
+
+def test_a_thread_that_cannot_be_started_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams, start, is_refused = Streams(1), threading.Thread.start, True
+
+    def start_or_not(thread: threading.Thread) -> None:
+        if is_refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_not)
+    with pytest.raises(ApiError, match="can't start new thread") as raised:
+        streams.take(lambda: False)
+    assert raised.value.status == 503
+    is_refused = False
+    streams.take(lambda: False).give_back()

@@ -205,6 +205,22 @@ def test_what_must_not_be_paid_for_twice_is_not_sent(request_: dict[str, Any]) -
     assert (answer, type(error)) == ("", StreamInterruptedError)
 
 
+def test_on_done_is_called_where_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    scripted, done = Scripted(), Done()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    response = serve(scripted, on_done=done).get("/")
+    assert response.status_code == 502
+    assert "can't start new thread" in caplog.text
+    assert scripted.calls == []
+    ((answer, error, _),) = done.calls
+    assert (answer, type(error)) == ("", StreamInterruptedError)
+
+
 def test_a_server_that_closes_the_response_closes_the_answer() -> None:
     held, done = Held(), Done()
     held.deltas.put("Light ")

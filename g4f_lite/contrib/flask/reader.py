@@ -14,7 +14,7 @@ from ...answers.answer import Answer
 from ...answers.deltas import Delta, Refusal, is_content
 from ...answers.images import ImageResponse
 from ...answers.stream import AnswerStream
-from ...errors import ResponseFormatError
+from ...errors import G4FLiteError, ResponseFormatError
 from .failed_calls import asked_now, log_of_on_done
 
 OnDone = Callable[[Answer, "BaseException | None"], object]
@@ -76,8 +76,16 @@ class Reader:
         self._thread = threading.Thread(target=self._run, name="g4f_lite answer", daemon=True)
 
     def start(self) -> None:
-        """Send the prompt, and begin to read."""
-        self._thread.start()
+        """Send the prompt, and begin to read.
+
+        :raises G4FLiteError: if the system refuses another thread; ``on_done`` was called
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._stream.close()  # so that no prompt is sent
+            self._run()
+            raise G4FLiteError(f"the thread that reads the answer could not be started: {error}") from error
 
     def get(self, seconds: float) -> Item | None:
         """Return the next delta, the newest value or the end; None if none of them comes in time.

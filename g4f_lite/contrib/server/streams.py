@@ -44,11 +44,10 @@ class Streams:
                     "too_many_streams",
                     headers=[("Retry-After", "1")],
                 )
+            if is_gone is not None and not self._watches:
+                self._start_watch()
             slot = Slot(self, is_gone)
             self._slots.add(slot)
-            if is_gone is not None and not self._watches:
-                self._watches = True
-                threading.Thread(target=self._watch, name="g4f-lite departures", daemon=True).start()
             return slot
 
     def give_back(self, slot: Slot) -> None:
@@ -68,6 +67,18 @@ class Streams:
             left = list(self._slots)
         for slot in left:
             slot.close()
+
+    def _start_watch(self) -> None:
+        """Begin to look after the clients; the lock is held.
+
+        :raises ApiError: if the system refuses another thread
+        """
+        try:
+            threading.Thread(target=self._watch, name="g4f-lite departures", daemon=True).start()
+        except RuntimeError as error:
+            told = f"the server could not start a thread: {error}"
+            raise ApiError(503, told, "server_error", headers=[("Retry-After", "1")]) from error
+        self._watches = True
 
     def _watch(self) -> None:
         """Look after the clients until no answer is in progress."""
