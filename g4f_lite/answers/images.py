@@ -59,7 +59,8 @@ class ImageResponse:
         self.usage = usage
         self.fetch = fetch
         self._data: dict[str, bytes] = {} if data is None else {self.urls[0]: data}
-        self._fetching = threading.Lock()
+        # By process: in a forked child, a lock that another thread of the parent held would be held for ever.
+        self._fetching: dict[int, threading.Lock] = {}
 
     def bytes(self, index: int = 0) -> bytes:
         """Return the bytes of an image, which are fetched at most once.
@@ -68,7 +69,7 @@ class ImageResponse:
         :raises G4FLiteError: if the image cannot be fetched
         """
         url = self.urls[index]
-        with self._fetching:
+        with self._fetching.setdefault(os.getpid(), threading.Lock()):
             if url not in self._data:
                 if url.startswith("data:"):
                     self._data[url] = _decode_data_uri(url)
@@ -161,10 +162,7 @@ class ImageResponse:
         return self.__copy__()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "fetch": None, "_fetching": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _fetching=threading.Lock())
+        return {**vars(self), "fetch": None, "_fetching": {}}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         try:

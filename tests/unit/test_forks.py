@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import Cache, OpenAICompatible, Timeout
+from g4f_lite import Cache, ImageResponse, OpenAICompatible, Timeout
 from g4f_lite.batch.pace import LocalMeter
 from g4f_lite.http import Exchange, PooledSession, forks
 from g4f_lite.http.deadline import Deadline
@@ -89,6 +89,26 @@ def test_who_forks_while_holding_a_lock_lets_go_of_it_in_the_child() -> None:
     lock = ForkSafeLock()
     with lock.held():
         assert is_free_in_a_child(lock.held)
+
+
+def test_a_child_fetches_an_image_that_a_thread_of_its_parent_fetches() -> None:
+    begun, ended, parent = threading.Event(), threading.Event(), os.getpid()
+
+    def fetch(url: str) -> bytes:
+        if os.getpid() == parent:
+            begun.set()
+            ended.wait(20)
+        return b"image"
+
+    image = ImageResponse("https://example.org/image.png", fetch=fetch)
+    thread = threading.Thread(target=image.bytes)
+    thread.start()
+    assert begun.wait(10)
+    try:
+        assert is_free_in_a_child(lambda: nullcontext(image.bytes()))
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_a_fork_waits_for_a_thread_in_a_gate_and_nobody_enters_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
