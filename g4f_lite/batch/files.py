@@ -17,6 +17,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 _OTHER_DELIMITERS = ";\t|"  # of files that are called .csv nevertheless
 # The fields of a JSON line that are arguments; others are carried along.
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
+_ASKED = {"prompt", "messages"}
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
 _NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "images", "prompt", "provider", "proxy", "retry"}
 #: The column of rows that failed in an earlier batch, which says why; it is not asked.
@@ -81,12 +82,15 @@ def read_rows(
         rows = _text_rows(file, is_whole=empty in ("skip", "keep")) if kind == "text" else _json_rows(file)
     if template is not None:
         rows = with_names(rows, names_in(template), is_table=kind in DELIMITERS)
-    number = 0
+    number, column = 0, None
     for line, values in rows:
         is_behind = number == head
+        column = column or _asked_column(values)
         try:
-            prompt = _prompt_of(values, template)
-            if (lacks := _lack(values, template, prompt)) and not (empty == "send" and template and prompt.strip()):
+            prompt = _prompt_of(values, template, column)
+            if (lacks := _lack(values, template, column, prompt)) and not (
+                empty == "send" and template and prompt.strip()
+            ):
                 if empty not in ("skip", "keep"):
                     raise ValueError(lacks)
                 prompt = None
@@ -158,8 +162,16 @@ def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
         raise ValueError(f"line 1: there is one column, {names[0]!r}; if {other!r} separates them, give the delimiter")
 
 
-def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
-    """Return what a row asks: a text, or a dict of arguments."""
+def _asked_column(values: dict[str, Any]) -> str | None:
+    """Return the column with the prompt: ``prompt``, or the only one; None if it is not clear."""
+    return "prompt" if not _ASKED.isdisjoint(values) else _only_column(values)
+
+
+def _prompt_of(values: dict[str, Any], template: str | None, column: str | None) -> Any:
+    """Return what a row asks: a text, or a dict of arguments.
+
+    :param column: without a template, the column with the prompt of the rows before, or of this one
+    """
     if template is not None:
         if not names_in(template):
             name = _likely_column(values)
@@ -169,15 +181,21 @@ def _prompt_of(values: dict[str, Any], template: str | None) -> Any:
         if wrong := sorted(_NOT_IN_BODY & body.keys()):
             raise ValueError(f"the body has {wrong[0]!r}, which is not a field of OpenAI's API")
         return {**body, "messages": body.get("messages", "")}
-    if "prompt" not in values and "messages" not in values:
-        if (only := _only_column(values)) is not None:
-            return "" if values[only] is None else str(values[only])
-        hint = f"--prompt '{{{_likely_column(values)}}}'"
-        raise ValueError(f"there is no column 'prompt'; name the columns to use, as in {hint}")
+    if column is None:
+        raise ValueError(f"there is no column 'prompt'; {_naming(values)}")
+    if column != "prompt":
+        if not _ASKED.isdisjoint(values):
+            raise ValueError(f"there is a prompt, and the lines before have only {column!r}; {_naming(values)}")
+        asked = values.get(column)
+        return "" if asked is None else str(asked)
     arguments = {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")}
     if "served_model" in values:  # the output of an earlier batch, whose column "model" says who answered
         arguments.pop("model", None)
     return arguments or ""
+
+
+def _naming(values: dict[str, Any]) -> str:
+    return f"name the columns to use, as in --prompt '{{{_likely_column(values)}}}'"
 
 
 def _only_column(values: dict[str, Any]) -> str | None:
@@ -193,7 +211,7 @@ def _likely_column(values: dict[str, Any]) -> str:
     return max(lengths, key=lengths.__getitem__, default=next(iter(values), "text"))
 
 
-def _lack(values: dict[str, Any], template: str | None, prompt: Any) -> str | None:
+def _lack(values: dict[str, Any], template: str | None, column: str | None, prompt: Any) -> str | None:
     """Say which column leaves a prompt empty, or a part of it; None if none does."""
     if template is not None:
         for name in names_in(template):
@@ -207,8 +225,9 @@ def _lack(values: dict[str, Any], template: str | None, prompt: Any) -> str | No
         asked = prompt["messages"] if "messages" in prompt else prompt.get("prompt")
     if not _is_empty(asked):
         return None
-    only = _only_column(values)
-    return f"the column {only!r} is empty" if only not in (None, "prompt") else "the prompt is empty"
+    if column is not None and column not in values and _ASKED.isdisjoint(values):
+        return f"the column {column!r} is missing"
+    return "the prompt is empty" if column in (None, "prompt") else f"the column {column!r} is empty"
 
 
 def _is_empty(value: Any) -> bool:

@@ -113,3 +113,27 @@ def test_a_table_has_what_only_later_lines_have(here: list[str], tmp_path: Path,
             ("2", "two", "two"),
         ]
     assert failed.read_text(encoding="utf-8").split() == ["id,text,call_error"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (['{"id": 1, "prompt": "One?"}', '{"id": 2}'], "line 2: the column 'prompt' is missing; --empty skip"),
+        (['{"text": "One?"}', '{"id": 2}'], "line 2: the column 'text' is missing; --empty skip"),
+        (['{"id": 1}', '{"prompt": "Two?"}'], "line 2: there is a prompt, and the lines before have only 'id'; name"),
+    ],
+)
+def test_all_lines_have_their_prompt_in_the_same_column(
+    emulator: Emulator, here: list[str], tmp_path: Path, lines: list[str], words: str
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(lines), encoding="utf-8")
+    assert_refused(call("batch", str(source), *here), words)
+    assert asked(emulator) == []
+
+
+def test_a_line_without_its_prompt_can_be_left_out(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": 1, "prompt": "One?"}\n{"id": 2}\n', encoding="utf-8")
+    assert call("batch", str(source), *here, "--empty", "skip").returncode == 0
+    assert asked(emulator) == ["One?"]
