@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -187,6 +188,13 @@ class Plan:
         kept = kept._replace(provider=name, passed_over={})
         replaced = place.key if self.replaces(place.key) else None
         return not self.store.keep(place.alone, kept, replace=self.replaces(place.alone), instead_of=replaced)
+
+    def asked_model(self, task: Task) -> str | None:
+        """Return the model that a prompt asked; None if the server chooses it, and of a chain, which may ask more."""
+        with suppress(G4FLiteError):
+            if not self.calls.asked_first(task.prompt, task.provider):
+                return self.calls.model(task.prompt, task.provider) or None
+        return None
 
     def is_shared(self, index: int) -> bool:
         """Return whether an answer that came into the store meanwhile is another program's, not an earlier run's."""

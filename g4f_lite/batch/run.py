@@ -281,7 +281,15 @@ class Run:
                 return None
             attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
             self._count(task, getattr(error, "usage", None), has_failed=not getattr(error, "partial", ""))
-            return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
+            return Result(
+                task.index,
+                task.input,
+                error=error,
+                attempts=attempts,
+                seconds=seconds,
+                label=label,
+                asked_model=self._plan.asked_model(task),
+            )
         is_shared = task.place is not None and self._keep(task.place, outcome) and self._plan.is_shared(task.index)
         self._count(task, answer.usage)
         return Result(
