@@ -10,22 +10,20 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ..answers.deltas import Usage
 from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
-from ..http.observer import observer
-from ..http.waits import named_wait
 from ..store.answers import Kept
 from .causes import is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
+from .here import ask_here
 from .pace import count_tokens, tokens_of, wait_for_place
 from .plan import Plan
 from .result import BadPrompt, Outcome, Result
 from .task import Bundle, Place, Task
-from .workers import TOO_MANY
 
 logger = logging.getLogger(__name__)
 
@@ -241,33 +239,12 @@ class Run:
         try:
             if self._shipment is not None:
                 return ask_by_executor(self._plan, self._shipment, bundle)
-            return [(self._ask(bundle), time.monotonic() - began_at)]
+            return [(ask_here(self._plan, bundle, self._stopping), time.monotonic() - began_at)]
         except Exception as error:  # noqa: BLE001  a result
             if len(bundle.tasks) > 1 and not is_hopeless(error):
                 self._bundles = False  # the executor's own, of one of these prompts: each is sent on its own
                 return []
             return [(error, time.monotonic() - began_at)]
-
-    def _ask(self, bundle: Bundle) -> Kept:
-        waits_until = -math.inf  # as the service asked this call to
-
-        def observe(status: int, headers: Mapping[str, str]) -> None:
-            nonlocal waits_until
-            self._workers.observe(status, headers)
-            if status == TOO_MANY and (wait := named_wait(headers)) is not None:
-                waits_until = time.monotonic() + wait
-
-        def begin(close: Callable[[], None]) -> None:
-            bundle.close = close
-            if self._stopping.is_set():
-                close()
-
-        (task,) = bundle.tasks
-        observer.set(observe)
-        kept = self._plan.calls.ask(task.prompt, task.provider, begin)
-        if time.monotonic() < waits_until:  # which another provider of a chain did not ask for
-            self._workers.resume()
-        return kept
 
     def _result(self, task: Task, outcome: Kept | Exception, seconds: float) -> Result[Any] | None:
         label = self._plan.label(task.index)
@@ -279,7 +256,7 @@ class Run:
         except Exception as error:  # noqa: BLE001  a result
             if self._stopping.is_set():
                 return None
-            attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
+            attempts = task.times(error.attempts if isinstance(error, G4FLiteError) else None)
             self._count(task, getattr(error, "usage", None), has_failed=not getattr(error, "partial", ""))
             return Result(
                 task.index,
@@ -297,7 +274,7 @@ class Run:
             task.input,
             answer,
             output,
-            attempts=_times(task, outcome.attempts),
+            attempts=task.times(outcome.attempts),
             seconds=outcome.seconds,
             passed_over=outcome.passed_over,
             is_shared=is_shared,
@@ -392,8 +369,3 @@ class Run:
         self._done[result.index] = result
         self._on_result(result)
         return True
-
-
-def _times(task: Task, attempts: int | None) -> int | None:
-    """Return how many times a prompt was sent, those before it was put back included."""
-    return attempts if attempts is None or not task.sent else attempts + task.sent

@@ -52,6 +52,13 @@ class Task:
     outage: int = 0
     began_at: float = 0.0
 
+    def times(self, attempts: int | None) -> int | None:
+        """Return how many times it was sent, those before it was put back included.
+
+        :param attempts: how many times since; None if that is not known
+        """
+        return attempts if attempts is None or not self.sent else attempts + self.sent
+
 
 @dataclass(eq=False)
 class Bundle:
