@@ -16,6 +16,7 @@ from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..store.answers import AnswerStore, Kept, Key, mark_of
 from ..timeout import Allowance
+from .causes import MOST_FAILURES
 from .inputs import add_place, as_prompt
 from .pace import Meter
 from .result import Result
@@ -35,7 +36,7 @@ class Plan:
     :param meters: the paces
     :param fresh: whether what is stored is asked again
     :param raises: whether a failure is raised where it is read
-    :param max_failures: how many failures in a row stop the batch
+    :param max_failures: how many failures of the service in a row stop the batch
     :param max_time: the seconds after which nothing more is sent
     :param clock: returns the time in seconds
     :param progress: whether progress is shown; None where somebody looks
@@ -53,7 +54,7 @@ class Plan:
     meters: tuple[Meter, ...] = ()
     fresh: bool = False
     raises: bool = False
-    max_failures: int = 20
+    max_failures: int = MOST_FAILURES
     max_time: float = math.inf
     clock: Callable[[], float] = time.monotonic
     progress: bool | None = None

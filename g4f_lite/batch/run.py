@@ -17,7 +17,7 @@ from typing import Any
 from ..answers.deltas import Usage
 from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
 from ..store.answers import Kept
-from .causes import is_hopeless, is_outage, wait_named_by
+from .causes import FailuresInARow, TooMany, is_hopeless, is_outage, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
 from .here import ask_here
 from .pace import count_tokens, tokens_of, wait_for_place
@@ -66,7 +66,7 @@ class Run:
         self._done: dict[int, Outcome] = {}
         self._is_read = False  # to the end of the tasks
         self._awaited: int | None = None
-        self._failures = 0  # in a row
+        self._failures = FailuresInARow(plan.max_failures)
         self._answers = 0
         self._halted = threading.Event()  # nothing more is sent
         self._stopping = threading.Event()
@@ -77,6 +77,7 @@ class Run:
         self._out_of_time = DeadlineExceededError(f"the max_time of {plan.max_time:g} s has passed", limit="total")
         self.dropped = 0  # prompts whose calls were closed
         self.reason: BaseException | None = None  # why nothing more is sent
+        self.too_many: TooMany | None = None  # failures in a row, if the reason is the last one of these
 
     def result(self, index: int) -> Outcome | None:
         """Wait for the result of a prompt; None at the end of the prompts, or if there is a ``reason``."""
@@ -241,7 +242,7 @@ class Run:
                 return ask_by_executor(self._plan, self._shipment, bundle)
             return [(ask_here(self._plan, bundle, self._stopping), time.monotonic() - began_at)]
         except Exception as error:  # noqa: BLE001  a result
-            if len(bundle.tasks) > 1 and not is_hopeless(error):
+            if len(bundle.tasks) > 1 and not is_hopeless(error, has_answered=self._workers.was_reached):
                 self._bundles = False  # the executor's own, of one of these prompts: each is sent on its own
                 return []
             return [(error, time.monotonic() - began_at)]
@@ -320,9 +321,7 @@ class Run:
         self._waiting.append(task)
         if self._workers.pause(wait):
             logger.info("the batch waits: %s", error)
-            self._failures += 1  # a service that goes on refusing stops the batch
-        if self._failures >= self._plan.max_failures:
-            self._halt(error)
+            self._count_failure(error)  # a service that goes on refusing stops the batch
         return True
 
     def _wait_for_service(self, task: Task, result: Result[Any], error: Exception) -> bool:
@@ -344,28 +343,33 @@ class Run:
             self._halt(error)
         return True
 
+    def _count_failure(self, error: Exception) -> None:
+        """Count a failure, and stop the batch if it is one too many in a row; the lock is held."""
+        if self.reason is None and (too_many := self._failures.add(error)):
+            self.too_many = too_many
+            self._halt(error)
+
     def _note(self, task: Task, result: Result[Any]) -> bool:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
         if result.is_stored:
             self._workers.was_reached = True  # it says nothing about the service now
         elif error is None:
-            self._failures = 0
+            self._failures.end()
             self._answers += 1
             self._workers.reached(task.began_at)
             self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
         elif self._put_back(task, result, error) or self._wait_for_service(task, result, error):
             return True
         else:
-            self._failures += 1
             logger.warning("prompts[%s] failed: %s", self._plan.label(task.index), result.error_text)
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
                 self._workers.refused(error.retry_after)
-            if is_hopeless(error) or (wait_named_by(error) or 0.0) > self._workers.longest_pause:
+            is_too_long = (wait_named_by(error) or 0.0) > self._workers.longest_pause
+            if is_too_long or is_hopeless(error, has_answered=self._workers.was_reached):
                 self._halt(error)
                 return False
-            if self._failures >= self._plan.max_failures:
-                self._halt(error)
+            self._count_failure(error)
         self._done[result.index] = result
         self._on_result(result)
         return True
