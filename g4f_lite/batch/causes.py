@@ -17,6 +17,7 @@ from ..errors import (
     QuotaExceededError,
     RateLimitError,
     StoreError,
+    StreamInterruptedError,
     TransportError,
 )
 from ..providers.failure_words import is_of_one_prompt
@@ -96,7 +97,7 @@ def is_hopeless(error: Exception, *, has_answered: bool) -> bool:
 def is_outage(error: Exception) -> bool:
     """Return whether an error says that the service, or the way to it, is down for now.
 
-    One that came in the midst of an answer does not count: what had begun is never sent again by itself.
+    One that came in the midst of an answer does not count: such a prompt may be paid for again, and is sent once more.
     """
     if getattr(error, "after_calls", False):
         return False
@@ -110,6 +111,14 @@ def is_outage(error: Exception) -> bool:
         return error.retry_after is not None
     in_answer = isinstance(error, ProviderError) and (error.step == "stream" or error.partial)
     return not isinstance(error, RateLimitError) and not in_answer and getattr(error, "status", None) in _OUT_OF_REACH
+
+
+def may_be_sent_again(error: Exception) -> bool:
+    """Return whether an error says that an answer was cut, by no limit of its call, and that its call may be repeated.
+
+    Nobody has seen a part of an answer in a batch.
+    """
+    return isinstance(error, StreamInterruptedError) and error.may_retry and not error.after_calls
 
 
 def wait_named_by(error: Exception) -> float | None:

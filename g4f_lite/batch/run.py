@@ -17,7 +17,7 @@ from typing import Any
 from ..answers.deltas import Usage
 from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
 from ..store.answers import Kept
-from .causes import FailuresInARow, TooMany, is_hopeless, is_outage, wait_named_by
+from .causes import FailuresInARow, TooMany, is_hopeless, is_outage, may_be_sent_again, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
 from .here import ask_here
 from .pace import count_tokens, tokens_of, wait_for_place
@@ -343,6 +343,19 @@ class Run:
             self._halt(error)
         return True
 
+    def _send_again(self, task: Task, result: Result[Any], error: Exception) -> bool:
+        """Put a prompt whose answer was cut at the end of the queue; the lock is held.
+
+        :returns: False if it was there before for that, or its call is to be made once
+        """
+        if task.was_cut or task.prompt.retry is None or not may_be_sent_again(error):
+            return False
+        logger.info("prompts[%s] will be sent once more: %s", self._plan.label(task.index), error)
+        task.was_cut = True
+        task.sent = result.attempts or task.sent + 1
+        self._waiting.append(task)
+        return True
+
     def _count_failure(self, error: Exception) -> None:
         """Count a failure, and stop the batch if it is one too many in a row; the lock is held."""
         if self.reason is None and (too_many := self._failures.add(error)):
@@ -359,7 +372,7 @@ class Run:
             self._answers += 1
             self._workers.reached(task.began_at)
             self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
-        elif self._put_back(task, result, error) or self._wait_for_service(task, result, error):
+        elif any(put(task, result, error) for put in (self._put_back, self._wait_for_service, self._send_again)):
             return True
         else:
             logger.warning("prompts[%s] failed: %s", self._plan.label(task.index), result.error_text)

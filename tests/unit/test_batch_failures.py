@@ -1,7 +1,8 @@
-"""Failures in a batch: which of them are of one prompt, and how many stop it."""
+"""Failures in a batch: which of them are of one prompt, how many stop it, and what is sent once more."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -25,7 +26,7 @@ from g4f_lite import (
     StreamInterruptedError,
     TransportError,
 )
-from g4f_lite.batch.causes import FailuresInARow, is_hopeless
+from g4f_lite.batch.causes import FailuresInARow, is_hopeless, may_be_sent_again
 from g4f_lite.providers.failure_words import is_of_one_prompt
 
 from .batch_providers import Refuses, numbered
@@ -125,6 +126,59 @@ def test_a_key_that_is_refused_before_the_first_answer_is_no_matter_of_one_promp
     error = AllProvidersFailedError("none", errors=[AuthenticationError("blocked", status=403)])
     assert [is_hopeless(error, has_answered=False), is_hopeless(error, has_answered=True)] == [True, False]
     assert is_hopeless(AuthenticationError("wrong", status=401), has_answered=True)
+
+
+def test_an_answer_that_was_cut_is_asked_for_once_more_at_the_end() -> None:
+    provider, client = asks(lambda text, count: StreamInterruptedError("cut", attempts=1) if count in (1, 3) else None)
+    results = client.map(numbered(4), workers=1, progress=False)
+    assert results.texts() == [text.upper() for text in numbered(4)]
+    assert provider.asked == ["prompt 0", "prompt 1", "prompt 2", "prompt 3", "prompt 0", "prompt 2"]
+    assert (results.usage.calls, results.usage.failures) == (4, 0)
+
+
+def test_an_answer_that_is_cut_twice_has_failed() -> None:
+    cut = StreamInterruptedError("cut", attempts=1)
+    provider, client = asks(lambda text, count: cut if text == "prompt 0" else None)
+    results = client.map(numbered(2), workers=1, progress=False)
+    assert ([result.error for result in results], results[0].attempts) == ([cut, None], 2)
+    assert (results.usage.retries, len(provider.asked)) == (1, 3)
+
+
+def test_many_answers_that_are_cut_at_once_do_not_stop_the_batch() -> None:
+    """As those in progress when a server is started anew."""
+    all_in_progress = threading.Barrier(32)
+
+    def cut(text: str, count: int) -> G4FLiteError | None:
+        if count > 32:
+            return None
+        all_in_progress.wait(60)
+        return StreamInterruptedError("cut")
+
+    _, client = asks(cut)
+    results = client.map(numbered(60), workers=32, max_failures_in_a_row=2, progress=False)
+    assert results.texts() == [text.upper() for text in numbered(60)]
+
+
+def test_a_service_that_cuts_all_answers_stops_the_batch() -> None:
+    provider, client = asks(lambda text, count: StreamInterruptedError("cut"))
+    results = client.map(iter(numbered(10_000)), workers=4, max_failures_in_a_row=5, progress=False)
+    with pytest.raises(BatchStoppedError, match="it stops after 5 failures in a row"):
+        list(results)
+    assert len(provider.asked) < 100
+
+
+def test_without_retries_no_answer_is_asked_for_again() -> None:
+    provider, client = asks(lambda text, count: StreamInterruptedError("cut"))
+    results = client.map(["one"], retry=None, progress=False)
+    assert (results[0].error is not None, provider.asked) == (True, ["one"])
+
+
+def test_which_answers_may_be_asked_for_again() -> None:
+    called = StreamInterruptedError("cut")
+    called.after_calls = True  # the functions would be called again
+    errors = [StreamInterruptedError("cut"), called, StreamInterruptedError("cut", may_retry=False)]
+    errors += [DeadlineExceededError("late", limit="read", partial="half"), TransportError("refused")]
+    assert [*map(may_be_sent_again, errors)] == [True, False, False, False, False]
 
 
 def test_an_error_names_the_model_that_was_asked_unless_a_chain_or_the_server_chose_it() -> None:

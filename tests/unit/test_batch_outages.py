@@ -140,7 +140,7 @@ def test_one_call_at_a_time_tries_a_service_that_is_out_of_reach(monkeypatch: py
     ("error", "is_one"),
     [
         (TransportError("could not connect"), True),
-        (StreamInterruptedError("cut"), False),  # what has begun is not sent again
+        (StreamInterruptedError("cut"), False),  # what has begun may be paid for again, and is sent once more
         (ServiceError("overloaded", status=503, partial="Hel"), False),
         (ServiceError("overloaded", status=503, step="stream"), False),
         (DeadlineExceededError("no connection", limit="connect"), True),
