@@ -23,7 +23,7 @@ _NO_LOGPROBS = "it reports no log probabilities"
 _SET_CONTEXT = "set G4F_LITE_CONTEXT for the embedded model, or write Local(context=…); a server has its own setting"
 _SET_THREADS = "set G4F_LITE_THREADS for the embedded model, or write Local(threads=…)"
 _USE_RETRY = "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"
-_NO_COST_LIMIT = "map(…).estimate() tells the cost before, and client.usage.cost afterwards"
+_LIMIT_COST = "max_cost= of map limits what a batch costs; client.usage.known_cost is what all calls have cost"
 # Options of other libraries that are not supported, and what to do instead.
 _INSTEAD = {
     "n": "a call of it returns one answer; make another call for another answer",
@@ -47,7 +47,7 @@ _INSTEAD = {
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
     **dict.fromkeys(("max_outage", "max_pause", "max_time", "on_error", "progress"), "it is one of map"),
     **dict.fromkeys(("store", "tpm", "workers"), "it is one of map"),
-    **dict.fromkeys(("budget", "cost_limit", "max_budget", "max_cost"), _NO_COST_LIMIT),
+    **dict.fromkeys(("budget", "cost_limit", "max_budget", "max_cost"), _LIMIT_COST),
     "price": "pass it to OpenAICompatible(base_url, price=(0.15, 0.60)), or to Client(base_url=…)",
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ..answers.price import PriceLike
+from ..batch.cost_limit import CostLimitError, told_limit
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
@@ -199,7 +200,7 @@ class BatchRun:
         try:
             yield
         except BatchStoppedError as error:
-            kind = Passing if error.error is None or may_pass(error.error) else Failure
+            kind = Passing if error.error is None or _goes_on(error.error) else Failure
             raise kind("; ".join([message_of(error), *self._hints(error.error)])) from error
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error
@@ -234,7 +235,7 @@ class BatchRun:
         has_answers = usage.done > usage.failures
         earlier = [f"{files.output.path} is as it was"] if files.earlier else []
         others = [told] if (told := self.fallbacks.told(usage.answered_by)) else []
-        if not has_answers and reason is not None and not may_pass(reason):
+        if not has_answers and reason is not None and not _goes_on(reason):
             return earlier  # the same command would end in the same way
         spent = told_of_cost(usage, self._cost())
         if files.store is None:
@@ -243,7 +244,8 @@ class BatchRun:
             return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
-        return [*others, f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}", *earlier]
+        more = f", for up to {told_limit(reason.max_cost)} more" if isinstance(reason, CostLimitError) else ""
+        return [*others, f"the answers so far are in {files.store}{rows}, and {again} goes on{more}{spent}", *earlier]
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""
@@ -252,6 +254,11 @@ class BatchRun:
             # With a given price, a call without tokens, as one that Ctrl-C ends, does not hide what others cost.
             return usage.cost if self.price is None else usage.known_cost or usage.cost
         return None
+
+
+def _goes_on(reason: Exception) -> bool:
+    """Return whether the same command may go on later with what it stopped for."""
+    return may_pass(reason) or isinstance(reason, CostLimitError)
 
 
 @contextmanager
