@@ -26,7 +26,7 @@ from ..http.retry import may_pass
 from ..providers.fallback import Fallback
 from .batch_fallbacks import Fallbacks, kind_of
 from .batch_files import BatchFiles
-from .batch_report import Progress, told_after, told_of_cost
+from .batch_report import Progress, done_of, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
 from .notes import is_quiet, note
 from .options import named_members
@@ -64,6 +64,7 @@ class BatchRun:
     :param price: what tokens cost; None for what the extra ``prices`` knows
     :param fresh: whether what is stored is asked again
     :param paced: whether the requests per minute are limited
+    :param stored: how many rows have an answer in the store, as far as is known before
     """
 
     client: Client
@@ -73,6 +74,7 @@ class BatchRun:
     price: PriceLike | None
     fresh: bool
     paced: bool
+    stored: int = 0
 
     def __post_init__(self) -> None:
         first = named_members(self.client.provider)[0][0]
@@ -141,6 +143,7 @@ class BatchRun:
             paused=lambda: (results.paused, results.outage),
             pace=lambda: results.pace,
             cost=self._cost,
+            stored=self.stored,
             is_shown=is_shown,
         ) as progress:
             tell_now = (lambda told: None) if is_quiet() else progress.note
@@ -205,7 +208,7 @@ class BatchRun:
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error
         except KeyboardInterrupt:
-            done = f"{self.results.usage.done:,} of {counted(len(self.results), 'prompt')}"
+            done = f"{done_of(self.results.usage, self.stored):,} of {counted(len(self.results), 'prompt')}"
             dropped = self.results.dropped
             again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
             click.echo(f"\nInterrupted after {'; '.join([done, *self._hints()])}{again}", err=True)

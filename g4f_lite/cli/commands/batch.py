@@ -239,9 +239,12 @@ def command(
         results.check()
         if provider_options.is_default and client.provider.name == "Local" and not uses_of_keys():
             note("no provider is named, and the embedded model answers; -p names another")
+        stored = 0
         if not (is_new or hosted or options["fresh"]):
-            _tell_unused(results.estimate()._replace(unused=unused()), files, rejects)
-        BatchRun(client, results, rows, files, price, options["fresh"], bool(options["rpm"])).run()
+            estimate_of_rest = results.estimate()._replace(unused=unused())
+            stored = estimate_of_rest.stored
+            _tell_unused(estimate_of_rest, files, rejects)
+        BatchRun(client, results, rows, files, price, options["fresh"], bool(options["rpm"]), stored).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
