@@ -180,6 +180,12 @@ def test_a_port_that_is_in_use_is_told(server: Served) -> None:
     assert_failed(run("serve", "echo", "--port", port), f"cannot listen on 127.0.0.1, port {port}: ", "with --port\n")
 
 
+def test_a_name_that_is_no_address() -> None:
+    name = f"{'x' * 64}.localhost"  # too long for any resolver to be asked
+    done = call("serve", "echo", "--port", "0", "--host", name)
+    assert_refused(done, f"--host {name} is not an address of this machine")
+
+
 def test_bad_options_are_refused() -> None:
     assert_refused(call("serve", "nobody"), "nobody")
     assert_refused(call("serve", "echo", "--origin", "example.org"), "https://chat.example.org")
