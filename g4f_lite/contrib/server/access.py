@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from ...arguments import hide_keys
 from ...http.urls import is_loopback
 from .failures import ApiError
 from .request import Request
@@ -107,5 +108,7 @@ def _checked_origin(origin: str) -> str:
     """
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError(f"an origin is a scheme and a host, such as https://chat.example.org, not {origin!r}")
+        raise ValueError(
+            f"an origin is a scheme and a host, such as https://chat.example.org, not {hide_keys(origin)!r}"
+        )
     return f"{parts.scheme}://{parts.netloc.lower()}"
