@@ -361,8 +361,25 @@ def warn(message: str) -> None:
 
 
 def hide_keys(text: str) -> str:
-    """Return a text with what looks like a key of a service, and has a digit, as names often have none, as ``***``."""
+    """Return a text with what looks like a key of a service, and has a digit, as names often have none, as ``***``.
+
+    So is what stands before the last ``@`` of a URL in it.
+    """
+    text = without_credentials(text)
     return re.sub("|".join(KEYS), lambda found: "***" if re.search(r"\d", found[0]) else found[0], text)
+
+
+def without_credentials(text: str) -> str:
+    """Return a text in which ``***`` stands for the user and the password of each URL.
+
+    A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so all up to the last ``@`` is taken for one.
+    """
+    return re.sub(r"[^\s\"'<>]+", _without_password, text)
+
+
+def _without_password(word: re.Match[str]) -> str:
+    start, end = word[0].find("://") + 3, word[0].rfind("@")
+    return f"{word[0][:start]}***{word[0][end:]}" if 3 <= start < end else word[0]
 
 
 def safe_url(url: str) -> str:
