@@ -24,6 +24,7 @@ from g4f_lite.testing import Scripted
             "or N with max_failures_in_a_row=N; reading the results again asks the prompts behind these",
             "or N with --max-failures N",
         ),
+        ("stopped: the max_cost of $0.5 is reached", "stopped: the --max-cost of $0.5 is reached"),
         ("stopped: the max_time of 60 s has passed", "stopped: the --max-time of 60 s has passed"),
         ("it has no option 'jobs': write workers=", "it has no option 'jobs': write --workers"),
         ("max_turns must be at least 1", "max_turns must be at least 1"),

@@ -6,7 +6,7 @@ import os
 import re
 from typing import NamedTuple
 
-from ...arguments import unknown_name
+from ...arguments import hide_keys, unknown_name
 from ...http.urls import is_loopback
 
 
@@ -127,5 +127,6 @@ def unknown_preset(name: str, owner: str) -> str:
     """
     first, *model = re.split("[:/]", name, maxsplit=1)
     if model and (found := preset_named(first)):
-        return f"{owner} has no preset {name!r}; a model is an argument: preset({found!r}, model={model[0]!r})"
+        hidden = hide_keys(model[0])
+        return f"{owner} has no preset {hide_keys(name)!r}; a model is an argument: preset({found!r}, model={hidden!r})"
     return unknown_name("preset", name, sorted(PRESETS), owner)
