@@ -214,7 +214,7 @@ class Reading(Generic[T]):
         text = f"the batch stopped after {self._usage.in_words()}: {str(reason) or type(reason).__name__}"
         self.stops_again = run.too_many is not None and run.too_many.of_prompts
         if run.too_many is not None:
-            text += f"; it stops after {run.too_many.told}; reading the results again asks the prompts behind these"
+            text += f"; it stops after {run.too_many.told}; reading the results again goes on"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _interrupt(self, error: KeyboardInterrupt) -> KeyboardInterrupt:

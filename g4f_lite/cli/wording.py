@@ -40,7 +40,7 @@ _IN_OPTIONS: _Rules = (
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
     (r"(?<= in the environment), or pass (?!api_key=)\w+=", ""),  # a Secret of a provider of one's own
     (r"(?<=; give a longer timeout=), or the chain a longer each=,", ""),
-    (r"; reading the results again asks the prompts behind these", ""),
+    (r"; reading the results again goes on", ""),
     (r"; (?:what had arrived|the text) is in \.partial of this error", ""),
     (r"\bthe prompt is blank; give a text or a list of messages", "the prompt is blank"),
     (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),

@@ -98,8 +98,7 @@ def test_a_service_that_fails_at_each_prompt_in_such_a_way_stops_the_batch() -> 
         list(results)
     assert str(stopped.value) == (
         "the batch stopped after 1 answer and 15 failures: Refuses, stream: empty; it stops after 15 prompts in a row "
-        "that fail for reasons of their own, or 5 × N with max_failures_in_a_row=N; reading the results again asks the "
-        "prompts behind these"
+        "that fail for reasons of their own, or 5 × N with max_failures_in_a_row=N; reading the results again goes on"
     )
     assert (len(provider.asked), results.stops_again) == (16, True)
     with pytest.raises(BatchStoppedError, match="after 1 answer and 30 failures"):
