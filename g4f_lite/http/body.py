@@ -156,7 +156,7 @@ class Body:
         except G4FLiteError:
             left = -1  # the answer is complete; only the connection is lost
         finally:
-            self._deadline.drained()
+            self._deadline.keep_open()
         if not self.complete:
             self.close()
 

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 MAX_WORK = 1.0  # seconds that a thread may work on what a call had received when it ended
 WATCH_INTERVAL = 0.05  # seconds between two looks
+SLACK = 0.1  # seconds for a socket's own timeout, which comes first where nothing is received
 IDLE_LOOKS = 20  # looks without any call, after which the thread ends
 
 
@@ -65,7 +66,7 @@ class Deadline:
         self._work_ends_at: float | None = None
         self._limits = {"total": timeout.total, "first": allowance.share}
         self._bind("first" if (allowance.share or math.inf) < (timeout.total or math.inf) else "total")
-        self._drain_ends_at = math.inf
+        self._shuts_at = math.inf
         self._shutdown: Callable[[], Any] | None = None
         # Between hold and let_go on one side, and whoever shuts down on the other: a socket that was let go may be
         # another call's already.
@@ -165,21 +166,35 @@ class Deadline:
         """
         if self.ended is None and now >= self._ends_at:
             self.end(self._bound)
-        elif now >= self._drain_ends_at:
+        elif now >= self._shuts_at:
             self._shut()
+
+    def limit_handshake(self) -> float | None:
+        """Return the seconds that a socket may wait while it is connected, and let the handshakes then take no longer.
+
+        A socket's own timeout bounds a single read, and starts anew with each byte.
+        """
+        seconds = self.limit("connect")
+        self._shuts_at = math.inf if seconds is None else self._clock() + seconds + SLACK
+        return seconds
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether the time of a handshake, or of draining, is over."""
+        return self._clock() >= self._shuts_at
 
     def drain_within(self, seconds: float) -> None:
         """Shut the socket down after some seconds: the answer is complete, only its framing is not."""
-        self._drain_ends_at = self._clock() + seconds
+        self._shuts_at = self._clock() + seconds
         try:
             if self.socket is not None:
                 self.socket.settimeout(seconds)
         except OSError as error:
             pass_on_signal(error)  # any other: it is closed already, and there is nothing left to wait for
 
-    def drained(self) -> None:
-        """Take back what ``drain_within`` said."""
-        self._drain_ends_at = math.inf
+    def keep_open(self) -> None:
+        """Take back what ``limit_handshake`` or ``drain_within`` said."""
+        self._shuts_at = math.inf
 
     def check(self) -> None:
         """Raise if the call was ended or its time is over.

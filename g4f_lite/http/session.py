@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError
 from urllib3.poolmanager import PoolManager
 
 from . import slices
@@ -162,13 +163,21 @@ class UnderDeadline:
             return
         transfer.connecting = True
         self._served_before = False
+        deadline = transfer.deadline
         try:
             super().connect()  # type: ignore[misc]
-        except OSError as error:
-            close_half_made(error)
+        except Exception as error:
+            if isinstance(error, OSError):
+                close_half_made(error)
+            if deadline.is_shut and deadline.ended is None:
+                raise ConnectTimeoutError(self, "the handshake took too long") from error
             raise
+        else:
+            if deadline.is_shut:  # http.client takes a proxy's answer that was cut for a whole one
+                raise ConnectTimeoutError(self, "the handshake took too long")
         finally:
-            transfer.deadline.let_go()
+            deadline.let_go()
+            deadline.keep_open()
             if self._twin is not None:
                 self._twin.close()
                 self._twin = None
@@ -192,7 +201,7 @@ class UnderDeadline:
             # By sock.dup(), because on Windows os.dup() knows no sockets.
             self._twin = sock.dup()
             transfer.deadline.hold(self._twin)
-            sock.settimeout(transfer.deadline.limit("connect"))
+            sock.settimeout(transfer.deadline.limit_handshake())
         except BaseException:  # such as the end of the call, just now
             sock.close()
             raise

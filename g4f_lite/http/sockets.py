@@ -43,7 +43,7 @@ def open_socket(connection: Any, transfer: Transfer) -> socket.socket:
             for option in (NO_DELAY, *(connection.socket_options or ())):
                 sock.setsockopt(*option)
             keep_little_unsent(sock)
-            sock.settimeout(deadline.limit("connect"))
+            sock.settimeout(deadline.limit_handshake())
             deadline.hold(sock)
             sock.connect((connection.host, connection.port) if socks else address)
             return sock
@@ -51,7 +51,8 @@ def open_socket(connection: Any, transfer: Transfer) -> socket.socket:
             sock.close()
             pass_on_signal(error)
             deadline.check()
-            late = isinstance(getattr(error, "socket_err", error), TimeoutError)  # PySocks keeps the reason there
+            # PySocks keeps the reason there.
+            late = isinstance(getattr(error, "socket_err", error), TimeoutError) or deadline.is_shut
             kind: Any = ConnectTimeoutError if late else NewConnectionError
             refusal = kind(connection, f"no connection to {name}: {error}")
             refusal.__cause__ = error

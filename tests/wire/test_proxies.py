@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import requests
 
+from g4f_lite import DeadlineExceededError, Timeout
+
 from .conftest import Provide
 from .raw_server import Connection, RawServer, every, hello, length
 from .transport import failure_of, provider_at
@@ -130,3 +132,27 @@ def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "service.test")
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
     assert failure_of(provider_at("http://service.test")).cause != "proxy"
+
+
+def _drip_over_socks(connection: Connection) -> None:
+    connection.sock.recv(100)
+    connection.send(b"\x05\x00")  # no password
+    connection.sock.recv(100)
+    connection.send(b"\x05\x00\x00\x03\xff")  # a name of 255 bytes follows
+    connection.drip(255 * b"x")
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_a_handshake_that_never_ends_is_held_by_the_connect_limit(scheme: str) -> None:
+    def drip(connection: Connection) -> None:
+        connection.sock.recv(4096)
+        connection.drip(b"HTTP/1.1 200 OK\r\nX: " + 255 * b"x")
+
+    if scheme == "socks5h":
+        pytest.importorskip("socks")
+    with RawServer(drip if scheme == "http" else _drip_over_socks) as proxy:
+        settings = {"proxy": f"{scheme}://127.0.0.1:{proxy.port}", "timeout": Timeout(connect=0.3, total=20)}
+        provider = provider_at("https://service.test/v1", retry=None, **settings)
+        with provider, pytest.raises(DeadlineExceededError, match=r"for 0\.3 s, the connect limit") as caught:
+            provider.create(messages="hi")
+    assert caught.value.limit == "connect"
