@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import shutil
@@ -83,6 +84,8 @@ def fields_of(error: G4FLiteError) -> dict[str, Any]:
     names = ("provider", "step", "status", "request_id", "retry_after", "attempts", "elapsed", "partial")
     fields: dict[str, Any] = {"type": type(error).__name__, "message": one_line(message_of(error))}
     fields |= {name: getattr(error, name, None) for name in names}
+    if fields["retry_after"] == math.inf:  # an enormous number of the service's, which JSON does not have
+        fields["retry_after"] = None
     if isinstance(error, AllProvidersFailedError):
         fields["errors"] = [fields_of(each) for each in error.errors]
     return fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from g4f_lite import RateLimitError
+from g4f_lite.cli.failure import fields_of
 from g4f_lite.emulator import Emulator
 
 from .command import COMMAND, ENVIRONMENT, SECONDS, assert_failed, assert_refused, call, run
@@ -33,6 +36,11 @@ def test_an_error_is_an_object_in_json(emulator: Emulator, here: list[str]) -> N
     assert_failed(done, error["message"], printed=done.stdout, code=3)
     assert (error["type"], error["step"], error["partial"]) == ("StreamInterruptedError", "stream", "one")
     assert (error["status"], error["retry_after"], "errors" in error) == (None, None, False)
+
+
+def test_a_wait_without_end_is_none_in_json() -> None:
+    fields = fields_of(RateLimitError("busy", retry_after=math.inf))
+    assert json.loads(json.dumps(fields, allow_nan=False))["retry_after"] is None
 
 
 def test_an_error_in_json_has_what_the_service_says(emulator: Emulator, here: list[str]) -> None:
