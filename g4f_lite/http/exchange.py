@@ -47,6 +47,7 @@ class Exchange:
     :param name: the provider's name, for logs
     :param secrets: lists the strings that no message may show, besides those of the session
     :param sent: where each request's headers are noted, and its URL with and without what the session added
+    :ivar confirm: see :class:`.transfer.Transfer`; a connection that it was called for is not replaced when it is lost
     :ivar attempts: how many attempts the call has made
     :ivar bootstraps: how many tokens it has fetched
     :ivar login: the token that it uses
@@ -69,6 +70,7 @@ class Exchange:
         self.secrets = secrets
         self.used: list[str] = []  # secrets: passwords of proxies, and tokens, which a later one replaces
         self.sent = [] if sent is None else sent
+        self.confirm: Callable[[Deadline], None] | None = None
         self.attempts = 0
         self.bootstraps = 0
         self.login: Login | None = None
@@ -126,7 +128,7 @@ class Exchange:
         wrapped: G4FLiteError | None = None  # raised on the way, such as by an address guard
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if step == "prompt" or (request.method == "POST" and step != "bootstrap") else "read"
-        transfer = Transfer(deadline, guard, awaits)
+        transfer = Transfer(deadline, guard, self.confirm, awaits)
         if not isinstance(session, Session):  # nobody tells there when the request is sent
             transfer.silence = awaits
         try:
@@ -147,11 +149,11 @@ class Exchange:
                 pass_on_signal(error)
                 # A server may close an idle connection at any time, also while a request is on its way to it.  As no
                 # byte of an answer came, the request is sent again on a new connection, once (psf/requests#4664).
-                if not transfer.reused_connection or transfer.answer_began or not closed_by_peer(error):
+                if not transfer.reused_connection or transfer.answer_began or not closed_by_peer(error) or self.confirm:
                     raise
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
-                transfer = Transfer(deadline, guard, awaits)
+                transfer = Transfer(deadline, guard, awaits=awaits)
                 response = _send(send, settings, transfer)
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)

@@ -46,6 +46,8 @@ def open_socket(connection: Any, transfer: Transfer) -> socket.socket:
             sock.settimeout(deadline.limit("connect"))
             deadline.hold(sock)
             sock.connect((connection.host, connection.port) if socks else address)
+            if transfer.confirm is not None:
+                transfer.confirm(deadline)
             return sock
         except OSError as error:
             sock.close()

@@ -1,0 +1,64 @@
+"""Whoever sends a request may confirm where a new connection leads, before anything is sent there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from g4f_lite import Timeout, TransportError
+from g4f_lite.http.deadline import Deadline
+from g4f_lite.http.exchange import Exchange
+from g4f_lite.http.pool import PooledSession
+from g4f_lite.http.session import Session
+
+from .raw_server import PATIENCE, Connection, RawServer, every, hello
+
+
+@contextmanager
+def confirming(confirm: Callable[[Deadline], None]) -> Iterator[Exchange]:
+    with (
+        Deadline(Timeout(PATIENCE, PATIENCE, PATIENCE)) as deadline,
+        Session() as session,
+        Exchange(PooledSession(session), deadline) as exchange,
+    ):
+        exchange.confirm = confirm
+        yield exchange
+
+
+def test_each_connection_is_confirmed_once() -> None:
+    confirmed: list[Deadline] = []
+    with RawServer(every(hello())) as server, confirming(confirmed.append) as exchange:
+        for _ in range(3):
+            exchange.send(requests.Request("POST", f"{server.url}/one", json={}), "prompt").drain()
+        assert confirmed == [exchange.deadline] * server.connections == [exchange.deadline]
+
+
+def test_nothing_is_sent_over_a_connection_that_is_not_confirmed() -> None:
+    received: list[bytes] = []
+
+    def refuse(_: Deadline) -> None:
+        raise ConnectionResetError("it is another one's")
+
+    with (
+        RawServer(lambda connection: received.append(connection.sock.recv(1))) as server,
+        confirming(refuse) as exchange,
+        pytest.raises(TransportError, match="it is another one's"),
+    ):
+        exchange.send(requests.Request("POST", server.url, json={}), "prompt")
+    assert received in ([], [b""])
+
+
+def test_a_confirmed_connection_that_is_lost_is_not_replaced() -> None:
+    def once(connection: Connection) -> None:
+        connection.request()
+        connection.send(hello())
+        connection.request()
+
+    with RawServer(once) as server, confirming(lambda _: None) as exchange:
+        exchange.send(requests.Request("POST", server.url, json={}), "prompt").drain()
+        with pytest.raises(TransportError, match="lost the connection"):
+            exchange.send(requests.Request("POST", server.url, json={}), "prompt")
+        assert (server.connections, len(server.requests)) == (1, 2)
