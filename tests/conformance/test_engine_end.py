@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import EngineError, Local, ProviderNotConfiguredError, StreamInterruptedError
+from g4f_lite import EngineError, Local, ProviderNotConfiguredError, StreamInterruptedError, Timeout
+from g4f_lite.http.deadline import Deadline
 from g4f_lite.providers.local import engines
 from g4f_lite.providers.local.engine import Engine
 
@@ -215,6 +217,39 @@ def caught_error() -> Exception:
     from g4f_lite import TransportError
 
     return TransportError("lost")
+
+
+def test_whoever_has_taken_the_port_of_an_engine_that_ended_gets_nothing(
+    provider: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call found the engine running, or its connection kept, and it has ended since."""
+    engine = engine_of(provider)
+    monkeypatch.setattr(provider.runner, "engine", lambda *_, **__: engine)
+    assert provider.count_tokens("Hello")
+    os.kill(process_of(engine), signal.SIGKILL)
+    assert engine._ended.wait(GONE_SECONDS)
+    with socket.create_server(("127.0.0.1", int(engine.base_url.split(":")[2].removesuffix("/v1")))) as taken:
+        for ask in (provider.count_tokens, provider.embed, lambda text: provider.create(messages=text)):
+            with pytest.raises(EngineError, match=r"own\.gguf crashed \(signal 9\) while it answered"):
+                ask("Hello")
+            connection, _ = taken.accept()
+            with connection:
+                assert connection.recv(1) == b""
+
+
+def test_a_process_that_does_not_say_that_it_is_there_is_sent_nothing(provider: Local) -> None:
+    engine = engine_of(provider)
+    os.kill(process_of(engine), signal.SIGSTOP)
+    try:
+        with (
+            Deadline(Timeout(0.1, 60, 60)) as call,
+            pytest.raises(TimeoutError, match="does not answer"),
+        ):
+            engine.confirm(call)
+    finally:
+        os.kill(process_of(engine), signal.SIGCONT)
+    with Deadline(Timeout(60, 60, 60)) as call:
+        engine.confirm(call)
 
 
 def test_an_answer_that_is_closed_leaves_the_engine_to_others(provider: Local) -> None:

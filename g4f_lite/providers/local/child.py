@@ -8,8 +8,8 @@ The folder is the one that llama.cpp's package is in.
 
 The program that starts it holds the other ends of its standard input and output.  Settings and key come
 as one line of JSON, the address goes back as another.  Later lines of the input say when the engine is
-used.  The process ends when its input does, which the operating system sees to however that program ends,
-and when it was unused for as long as it was told.
+used, or ask whether the process is there.  It ends when its input does, which the operating system sees
+to however that program ends, and when it was unused for as long as it was told.
 
 This file stands alone: the interpreter that runs it sees neither this package nor site-packages, nor
 anything that the environment or the current directory could put in their place.
@@ -42,14 +42,17 @@ IMAGE_BATCH_TOKENS = 512  # some models have to see all of an image in one go; l
 class Announcements:
     """What the program says of its requests: a line ``begin SECONDS`` before each, and ``end`` after it.
 
-    :param keep_alive: seconds to wait for the first one; less than 0 is for ever
+    A line ``here NUMBER`` is answered.
+
+    :param settings: with the seconds to wait for the first request; less than 0 is for ever
     :ivar open: how many there are now
     :ivar last: when the last line came
     :ivar keep_alive: seconds to wait for the next request
     """
 
-    def __init__(self, keep_alive: float) -> None:
-        self.keep_alive = keep_alive
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.keep_alive = settings["keep_alive"]
+        self._settings = settings
         self.last = 0.0
         self.open = 0
         threading.Thread(target=self._listen, daemon=True).start()
@@ -57,6 +60,9 @@ class Announcements:
     def _listen(self) -> None:
         for line in iter(sys.stdin.buffer.readline, b""):
             word, _, seconds = line.partition(b" ")
+            if word == b"here":
+                say(self._settings, here=int(seconds))
+                continue
             self.open += 1 if word == b"begin" else -1
             self.last = time.monotonic()
             if seconds:
@@ -105,7 +111,7 @@ def main() -> None:
     if failure:
         say(settings, failed="import", reason=failure)
         return
-    announcements = Announcements(settings["keep_alive"])
+    announcements = Announcements(settings)
     threads = settings["threads"] or free_cores(settings["cores"], busy_cores(settings["computed"]))
     try:
         server = xllamacpp.Server(params_of(xllamacpp, settings, threads))

@@ -1,7 +1,7 @@
 """The program's side of an engine: a process of its own that runs llama.cpp, see ``child.py``.
 
 The process lives as long as a pipe from here to it is open.  What it writes comes back through another:
-first its address, later only its last words.
+first its address, later that it is still there, where it is asked, and its last words.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from .cores import usable_cores
 from .gguf import Metadata, read_metadata
 from .load_failure import check_size, line_in_brackets, not_loaded, out_of_memory
 from .memory import free_memory, memory_for, slots_for
+from .presence import WAKE_SECONDS, Presence
 from .process import start_process
 from .python import VARIABLE
 from .slots import Slots
@@ -47,7 +48,6 @@ logger = logging.getLogger(__name__)
 PROVIDER = "Local"
 LAST_WORDS_BYTES = 8 * 1024
 READ_BYTES = 4096
-WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
 # Of computing, that the choice of a token may take.  On a slow machine with SmolLM2, which knows 49,152 tokens, it is
 # 0.6 s for four answers at once from 200 alternatives each, and for one from 480; 0.1 s is much for other schemas.
@@ -99,6 +99,7 @@ class Engine:
         self._inherited = False
         self._answered = threading.Event()  # it has told its address, or why it has none, or has ended
         self._ended = threading.Event()
+        self._presence = Presence(self._write, lambda: self.running)
         self._message: dict[str, Any] = {}
         self._words = b""
         before = computed()
@@ -171,6 +172,16 @@ class Engine:
         if without_memory := out_of_memory(self._files(), self.settings.context, self._words, code, self._fits):
             raise without_memory
         raise self.error("while it loaded the model: the file may be damaged")
+
+    def confirm(self, call: Deadline) -> None:
+        """Raise unless its process is there: called where a connection was made, which then is one to it.
+
+        :param call: the call that needs the connection, with its limits
+        :raises OSError: if it is not there
+        :raises G4FLiteError: if the call ended meanwhile
+        """
+        if not (self.running if self._inherited else self._presence.ask(call)):  # a parent's cannot be asked
+            raise ConnectionResetError("its process has ended")
 
     def check_crash(self, deltas: Iterator[Delta], *, has_form: bool) -> Iterator[Delta]:
         """Pass deltas on; see :meth:`crash_told`."""
@@ -290,20 +301,27 @@ class Engine:
         with self._process.stdout as pipe:
             while chunk := pipe.read(READ_BYTES):
                 self._words += chunk
-                if not self._message:
-                    self._look_for_message()
+                self._look_for_messages()
                 self._words = self._words[-LAST_WORDS_BYTES:]
         self._process.wait()
         self._close_input()
         self._ended.set()
         self._answered.set()
 
-    def _look_for_message(self) -> None:
-        before, mark, rest = self._words.partition(self._mark.encode())
-        line, newline, after = rest.partition(b"\n")
-        if not mark or not newline:
+    def _look_for_messages(self) -> None:
+        while True:
+            before, _, rest = self._words.partition(self._mark.encode())
+            line, newline, after = rest.partition(b"\n")
+            if not newline:
+                return
+            self._words = before + after
+            self._take(json.loads(line))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if number := message.get("here"):
+            self._presence.heard(number)
             return
-        self._message, self._words = json.loads(line), before + after
+        self._message = message
         if address := self._message.get("address"):
             self.threads, self.base_url = self._message["threads"], f"{address}/v1"
             seconds = time.monotonic() - self._began
