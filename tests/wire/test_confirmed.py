@@ -1,9 +1,12 @@
-"""Whoever sends a request may confirm where a new connection leads, before anything is sent there."""
+"""Whoever sends a request may confirm where a new connection leads, or give the path of a Unix socket instead."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import requests
@@ -62,3 +65,36 @@ def test_a_confirmed_connection_that_is_lost_is_not_replaced() -> None:
         with pytest.raises(TransportError, match="lost the connection"):
             exchange.send(requests.Request("POST", server.url, json={}), "prompt")
         assert (server.connections, len(server.requests)) == (1, 2)
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
+def test_a_request_goes_over_a_unix_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket has to be short
+
+    def serve() -> bytes:
+        connection, _ = listener.accept()
+        with connection:
+            received = connection.recv(4096)
+            connection.sendall(hello())
+        return received
+
+    with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as threads:
+        listener.bind("here.sock")
+        listener.listen()
+        listener.settimeout(PATIENCE)
+        received = threads.submit(serve)
+        confirmed: list[Deadline] = []
+        with confirming(confirmed.append) as exchange:
+            exchange.socket_path = "here.sock"
+            body = exchange.send(requests.Request("GET", "http://name.localhost/page"), "prompt")
+            assert b"Hello" in body.read()
+        assert received.result().startswith(b"GET /page HTTP/1.1\r\nHost: name.localhost\r\n")
+        assert len(confirmed) == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
+def test_a_unix_socket_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with confirming(lambda _: None) as exchange:
+        exchange.socket_path = str(tmp_path / "none")
+        with pytest.raises(TransportError, match=r"could not connect to http://name\.localhost: No such file"):
+            exchange.send(requests.Request("GET", "http://name.localhost/page"), "prompt")
