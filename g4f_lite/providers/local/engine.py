@@ -13,6 +13,8 @@ import logging
 import os
 import secrets
 import select
+import socket
+import stat
 import tempfile
 import threading
 import time
@@ -33,7 +35,8 @@ from ...errors import (
     TransportError,
 )
 from ...http.deadline import Deadline
-from .child import GROWTH_BYTES, TOO_LONG, computed
+from ...http.exchange import Exchange
+from .child import GROWTH_BYTES, TOO_LONG, computed, remove
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
 from .load_failure import check_size, line_in_brackets, not_loaded, out_of_memory
@@ -53,6 +56,7 @@ END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
 # 0.6 s for four answers at once from 200 alternatives each, and for one from 480; 0.1 s is much for other schemas.
 CHOICE_SECONDS = 6.0
 CHOICE_TOKENS = 8000  # that the model knows: a second for each of so many, where that is more
+SOCKET_PATH_BYTES = 103  # that the path of a Unix socket may have; on Linux, four more
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
 
 
@@ -79,7 +83,9 @@ class Engine:
 
     :param settings: the model, and its size
     :param keep_alive: seconds after which it ends without a request; less than 0 is never
-    :ivar base_url: where it listens, ``http://127.0.0.1:PORT/v1``; empty until it does
+    :ivar base_url: the beginning of its URLs, ``http://NAME.localhost/v1``, or ``http://127.0.0.1:PORT/v1`` where it
+        has no Unix socket; empty until it listens
+    :ivar socket_path: of its Unix socket, if it has one
     :ivar threads: how many it computes with
     :ivar slots: which conversation is where
     :raises MissingDependencyError: xllamacpp is not installed
@@ -91,9 +97,11 @@ class Engine:
     def __init__(self, settings: EngineSettings, keep_alive: float) -> None:
         check_size(settings.path)
         self.settings = settings
-        self.base_url = ""
+        self.base_url = self.socket_path = ""
         self.threads = 0
         self._key = secrets.token_urlsafe(32)
+        self._name = f"g4f-lite-{secrets.token_hex(8)}"
+        self._place = place_of_socket(self._name)
         self._mark = secrets.token_hex(16)
         self._began = time.monotonic()
         self._inherited = False
@@ -120,8 +128,10 @@ class Engine:
 
     @property
     def running(self) -> bool:
-        """Whether its process is there."""
-        return not self._has_ended(0)
+        """Whether its process is there, and can be reached."""
+        # The socket is gone where something tidies old files up.  A forked child that has become another user cannot
+        # see it.
+        return not self._has_ended(0) and (not self.socket_path or os.path.exists(self.socket_path))
 
     @property
     def token(self) -> str:
@@ -173,14 +183,27 @@ class Engine:
             raise without_memory
         raise self.error("while it loaded the model: the file may be damaged")
 
+    def reach(self, exchange: Exchange) -> None:
+        """Have the requests of a call go to it, and to nobody else."""
+        exchange.pooled.token = self.token
+        exchange.socket_path = self.socket_path
+        exchange.confirm = self.confirm
+
     def confirm(self, call: Deadline) -> None:
-        """Raise unless its process is there: called where a connection was made, which then is one to it.
+        """Raise unless a connection that was made just now is one to its process.
+
+        Its port, or its directory's name, may be anybody's as soon as it ends.
 
         :param call: the call that needs the connection, with its limits
         :raises OSError: if it is not there
         :raises G4FLiteError: if the call ended meanwhile
         """
-        if not (self.running if self._inherited else self._presence.ask(call)):  # a parent's cannot be asked
+        if self.socket_path:
+            directory = os.lstat(os.path.dirname(self.socket_path))
+            is_there = stat.S_ISDIR(directory.st_mode) and directory.st_uid == os.geteuid()
+        else:
+            is_there = self._presence.ask(call)
+        if not is_there:
             raise ConnectionResetError("its process has ended")
 
     def check_crash(self, deltas: Iterator[Delta], *, has_form: bool) -> Iterator[Delta]:
@@ -281,6 +304,7 @@ class Engine:
             "pooling": metadata.get("pooling_type") is not None,
             "choice_seconds": self._choice_seconds,
             "key": self._key,
+            "socket": self._place,
             "mark": self._mark,
             "copies": {
                 "file": os.path.join(tempfile.gettempdir(), f"g4f-lite-engines-{user}.lock"),
@@ -305,6 +329,7 @@ class Engine:
                 self._words = self._words[-LAST_WORDS_BYTES:]
         self._process.wait()
         self._close_input()
+        remove(self._place)  # which a process that crashed has left
         self._ended.set()
         self._answered.set()
 
@@ -323,6 +348,8 @@ class Engine:
             return
         self._message = message
         if address := self._message.get("address"):
+            if address.startswith("unix:"):
+                self.socket_path, address = self._place, f"http://{self._name}.localhost"
             self.threads, self.base_url = self._message["threads"], f"{address}/v1"
             seconds = time.monotonic() - self._began
             logger.info(
@@ -338,6 +365,16 @@ class Engine:
         poll = select.poll()  # a pipe that nobody writes to any more is told without being asked for
         poll.register(self._process.stdout, 0)
         return bool(poll.poll(seconds * 1000))
+
+
+def place_of_socket(name: str) -> str:
+    """Return the path of a Unix socket, in a directory that is to be made for it; "" where there can be none.
+
+    :param name: of the directory
+    """
+    paths = (os.path.join(folder, name, "engine.sock") for folder in (tempfile.gettempdir(), "/tmp"))
+    fitting = (path for path in paths if len(os.fsencode(path)) <= SOCKET_PATH_BYTES)
+    return next(fitting, "") if hasattr(socket, "AF_UNIX") else ""
 
 
 class BearerAuth(requests.auth.AuthBase):
