@@ -47,7 +47,7 @@ class Exchange:
     :param name: the provider's name, for logs
     :param secrets: lists the strings that no message may show, besides those of the session
     :param sent: where each request's headers are noted, and its URL with and without what the session added
-    :ivar confirm: see :class:`.transfer.Transfer`; a connection that it was called for is not replaced when it is lost
+    :ivar confirm: see :class:`.transfer.Transfer`
     :ivar socket_path: see :class:`.transfer.Transfer`
     :ivar attempts: how many attempts the call has made
     :ivar bootstraps: how many tokens it has fetched
@@ -152,7 +152,7 @@ class Exchange:
                 pass_on_signal(error)
                 # A server may close an idle connection at any time, also while a request is on its way to it.  As no
                 # byte of an answer came, the request is sent again on a new connection, once (psf/requests#4664).
-                if not transfer.reused_connection or transfer.answer_began or not closed_by_peer(error) or self.confirm:
+                if not transfer.reused_connection or transfer.answer_began or not closed_by_peer(error):
                     raise
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)

@@ -54,17 +54,23 @@ def test_nothing_is_sent_over_a_connection_that_is_not_confirmed() -> None:
     assert received in ([], [b""])
 
 
-def test_a_confirmed_connection_that_is_lost_is_not_replaced() -> None:
+def test_what_replaces_a_lost_connection_is_confirmed_too() -> None:
     def once(connection: Connection) -> None:
         connection.request()
         connection.send(hello())
         connection.request()
 
-    with RawServer(once) as server, confirming(lambda _: None) as exchange:
+    answers = [True, False]
+
+    def confirm(_: Deadline) -> None:
+        if not answers.pop(0):
+            raise ConnectionResetError("it is another one's")
+
+    with RawServer(once) as server, confirming(confirm) as exchange:
         exchange.send(requests.Request("POST", server.url, json={}), "prompt").drain()
-        with pytest.raises(TransportError, match="lost the connection"):
+        with pytest.raises(TransportError, match="it is another one's"):
             exchange.send(requests.Request("POST", server.url, json={}), "prompt")
-        assert (server.connections, len(server.requests)) == (1, 2)
+        assert (answers, len(server.requests)) == ([], 2)
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
