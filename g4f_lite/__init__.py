@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .answers.interruption import AnswerInterrupted, BatchInterrupted
     from .answers.json_text import NotJsonError
     from .answers.stream import AnswerStream
+    from .batch.cost_limit import CostLimitError
     from .batch.hosted import HostedBatch
     from .batch.pace import Pace
     from .batch.result import Result
@@ -121,6 +122,7 @@ __all__ = [
     "ConversationInfo",
     "ConversationNotFoundError",
     "Conversations",
+    "CostLimitError",
     "DeadlineExceededError",
     "Delta",
     "EmptyResponseError",
@@ -195,6 +197,7 @@ _NAMES = {
     ".answers.json_text": ("NotJsonError",),
     ".answers.stream": ("AnswerStream",),
     ".batch.hosted": ("HostedBatch",),
+    ".batch.cost_limit": ("CostLimitError",),
     ".batch.pace": ("Pace",),
     ".batch.result": ("Result",),
     ".batch.results": ("BatchResults",),

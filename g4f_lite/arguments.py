@@ -23,7 +23,7 @@ _NO_LOGPROBS = "it reports no log probabilities"
 _SET_CONTEXT = "set G4F_LITE_CONTEXT for the embedded model, or write Local(context=…); a server has its own setting"
 _SET_THREADS = "set G4F_LITE_THREADS for the embedded model, or write Local(threads=…)"
 _USE_RETRY = "pass retry=RetryPolicy(attempts=…), which counts the first attempt as well"
-_NO_COST_LIMIT = "map(…).estimate() tells the cost before, and client.usage.cost afterwards"
+_LIMIT_COST = "max_cost= of map limits what a batch costs; client.usage.known_cost is what all calls have cost"
 # Options of other libraries that are not supported, and what to do instead.
 _INSTEAD = {
     "n": "a call of it returns one answer; make another call for another answer",
@@ -47,7 +47,7 @@ _INSTEAD = {
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
     **dict.fromkeys(("max_outage", "max_pause", "max_time", "on_error", "progress"), "it is one of map"),
     **dict.fromkeys(("store", "tpm", "workers"), "it is one of map"),
-    **dict.fromkeys(("budget", "cost_limit", "max_budget", "max_cost"), _NO_COST_LIMIT),
+    **dict.fromkeys(("budget", "cost_limit", "max_budget", "max_cost"), _LIMIT_COST),
     "price": "pass it to OpenAICompatible(base_url, price=(0.15, 0.60)), or to Client(base_url=…)",
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",
 }
@@ -361,8 +361,25 @@ def warn(message: str) -> None:
 
 
 def hide_keys(text: str) -> str:
-    """Return a text with what looks like a key of a service, and has a digit, as names often have none, as ``***``."""
+    """Return a text with what looks like a key of a service, and has a digit, as names often have none, as ``***``.
+
+    So is what stands before the last ``@`` of a URL in it.
+    """
+    text = without_credentials(text)
     return re.sub("|".join(KEYS), lambda found: "***" if re.search(r"\d", found[0]) else found[0], text)
+
+
+def without_credentials(text: str) -> str:
+    """Return a text in which ``***`` stands for the user and the password of each URL.
+
+    A password may hold an unescaped ``/``, ``?``, ``#``, ``@`` or ``\\``, so all up to the last ``@`` is taken for one.
+    """
+    return re.sub(r"[^\s\"'<>]+", _without_password, text)
+
+
+def _without_password(word: re.Match[str]) -> str:
+    start, end = word[0].find("://") + 3, word[0].rfind("@")
+    return f"{word[0][:start]}***{word[0][end:]}" if 3 <= start < end else word[0]
 
 
 def safe_url(url: str) -> str:

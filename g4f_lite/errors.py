@@ -27,6 +27,7 @@
     ├── ConversationNotFoundError       an id that is not in a file of ``Conversations``
     ├── EngineError                     the process of the embedded model crashed, or lacks memory
     ├── BatchStoppedError               a batch that cannot go on
+    ├── CostLimitError                  the max_cost of a batch, which is reached
     ├── StoreError                      a file of answers or conversations that cannot be used
     │   └── ConversationFileError       a file that is not a list of messages
     ├── ToolDenied                      a tool call that was not allowed; the model is told

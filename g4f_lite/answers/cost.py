@@ -63,6 +63,34 @@ def price_of(priced_at: PricedAt, model: str, usage: Usage | None, service_tier:
         return None
 
 
+def lacks_price(priced_at: PricedAt, model: str) -> bool:
+    """Return whether it is known before a call that nobody will know its price.
+
+    Of several prices, the model that answers may have one, by the name that the service gives it.
+
+    :param priced_at: as for ``price_of``
+    :param model: the model that is asked; "" if the server chooses it
+    :raises MissingDependencyError: if the package with the list is needed and missing
+    """
+    if isinstance(priced_at, ModelPrices) or priced_at == "":
+        return False
+    if isinstance(priced_at, str) and not model:
+        return not _is_listed(priced_at)
+    return price_of(priced_at, model, Usage(1, 1, 2)) is None
+
+
+def _is_listed(url: str) -> bool:
+    """Return whether the list has prices of a service."""
+    check_installed()
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        get_snapshot().find_provider(None, None, url)
+    except LookupError:
+        return False
+    return True
+
+
 def cost_of(calls: Iterable[CallUsage]) -> float | None:
     """Return what calls cost in US dollars together; None if there are none, or the cost of one is not known.
 

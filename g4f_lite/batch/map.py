@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import check_whole_number
 from ..store.answers import AnswerStore
+from .cost_limit import CostLimit
 from .inputs import Inputs
 from .pace import LocalMeter, Pace, check_rate
 from .plan import Plan
@@ -36,6 +37,7 @@ def map_prompts(
     max_pause: float = LONGEST_PAUSE,
     max_outage: float = LONGEST_OUTAGE,
     max_time: float | None = None,
+    max_cost: float | None = None,
     progress: bool | None = None,
     fresh: bool = False,
     executor: Executor | None = None,
@@ -65,7 +67,8 @@ def map_prompts(
         fresh=fresh,
         raises=on_error == "raise",
         max_failures=check_whole_number(max_failures_in_a_row, "max_failures_in_a_row"),
-        max_time=math.inf if max_time is None else _time(max_time),
+        max_time=math.inf if max_time is None else _above_0(max_time, "max_time", "seconds"),
+        cost_limit=None if max_cost is None else CostLimit(_above_0(max_cost, "max_cost", "dollars"), calls),
         progress=progress,
         executor=executor,
     )
@@ -80,21 +83,21 @@ def map_prompts(
 
 
 def _wait(seconds: Any, name: str) -> float:
-    if not 0 <= _checked(seconds, name) <= LONGEST_PAUSE:
+    if not 0 <= _checked(seconds, name, "seconds") <= LONGEST_PAUSE:
         raise ValueError(f"{name} must be from 0 to {LONGEST_PAUSE:.0f} seconds, a day, not {seconds}")
     return float(seconds)
 
 
-def _time(seconds: Any) -> float:
-    if not _checked(seconds, "max_time") > 0:
-        raise ValueError(f"max_time must be above 0 seconds, not {seconds}")
-    return float(seconds)
+def _above_0(number: Any, name: str, unit: str) -> float:
+    if not _checked(number, name, unit) > 0:
+        raise ValueError(f"{name} must be above 0 {unit}, not {number}")
+    return float(number)
 
 
-def _checked(seconds: Any, name: str) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be seconds, not {type(seconds).__name__}")
-    return seconds
+def _checked(number: Any, name: str, unit: str) -> float:
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{name} must be {unit}, not {type(number).__name__}")
+    return number
 
 
 def host_prompts(

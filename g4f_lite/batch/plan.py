@@ -15,6 +15,7 @@ from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..store.answers import AnswerStore, Kept, Key, mark_of
 from ..timeout import Allowance
+from .cost_limit import CostLimit, told_of_lacking_price
 from .inputs import add_place, as_prompt
 from .pace import Meter
 from .result import Result
@@ -36,6 +37,7 @@ class Plan:
     :param raises: whether a failure is raised where it is read
     :param max_failures: how many failures in a row stop the batch
     :param max_time: the seconds after which nothing more is sent
+    :param cost_limit: the most that the calls may cost; None without a limit
     :param clock: returns the time in seconds
     :param progress: whether progress is shown; None where somebody looks
     :param executor: what makes the calls; None for threads of our own
@@ -54,6 +56,7 @@ class Plan:
     raises: bool = False
     max_failures: int = 20
     max_time: float = math.inf
+    cost_limit: CostLimit | None = None
     clock: Callable[[], float] = time.monotonic
     progress: bool | None = None
     executor: Executor | None = None
@@ -98,13 +101,15 @@ class Plan:
 
         :raises G4FLiteError: if it does not have the model, for instance
         :raises TypeError: if it does not support an option; the message names the position of the prompt
-        :raises ValueError: if it cannot send something
+        :raises ValueError: if it cannot send something, or a limit of the cost needs a price that is not known
         """
         is_text = isinstance(task.input, str)
         if is_text and self._accepts_text:  # what is accepted with one text is accepted with any
             return
         try:
             self.calls.check(task.prompt, task.provider)
+            if self.cost_limit is not None and (who := self.calls.lacks_price(task.prompt, task.provider)):
+                raise ValueError(told_of_lacking_price(who))
             self._accepts_text = self._accepts_text or is_text
         except (TypeError, ValueError) as error:
             add_place(error, task.index, self.labels)

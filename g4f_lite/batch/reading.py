@@ -224,6 +224,8 @@ class Reading(Generic[T]):
         self.check()
         self._plan.warn_of_others(self._places)
         self._reason = None
+        if self._plan.cost_limit is not None:
+            self._plan.cost_limit.begin()
         total = len(self) if self._inputs.is_sized else None
         progress = Progress(self._plan.progress, total, self._usage.done, self._plan.calls.spent, lambda: self.pace)
 

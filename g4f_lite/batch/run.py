@@ -74,7 +74,7 @@ class Run:
         self._stopping = threading.Event()
         self._ends_at = plan.clock() + plan.max_time
         self._shipment = None if plan.executor is None else Shipment(plan.calls.for_workers())
-        self._bundles = self._shipment is not None and not plan.meters
+        self._bundles = self._shipment is not None and not plan.meters and plan.cost_limit is None
         self._context = contextvars.copy_context()
         self._out_of_time = DeadlineExceededError(f"the max_time of {plan.max_time:g} s has passed", limit="total")
         self.dropped = 0  # prompts whose calls were closed
@@ -221,6 +221,8 @@ class Run:
             outcomes = self._outcomes(bundle)
         finally:
             bundle.close = None
+            if self._plan.cost_limit is not None and (reason := self._plan.cost_limit.reason_to_stop()):
+                self._halt(reason)
         return [self._result(task, *outcome) for task, outcome in zip(bundle.tasks, outcomes, strict=False)]
 
     def _wait_for_place(self, task: Task) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ..answers.answer import Answer
+from ..answers.call_usage import CallUsage
 from ..answers.deltas import Usage
 from ..prompt import Prompt
 from ..store.answers import Kept, Key
@@ -93,10 +94,13 @@ class Calls(Protocol):
     def for_workers(self) -> Calls:
         """Return the calls for the workers of an executor, which neither keep a pace nor count what they took."""
 
-    def used(self) -> list[Any]:
-        """Return what the calls of a worker took since the last time, and count none of it."""
+    def keep_used(self) -> None:
+        """Let ``used()`` return what these calls take from now on, which counts all the same."""
 
-    def count(self, used: list[Any]) -> None:
+    def used(self) -> list[CallUsage]:
+        """Return what the calls of a worker took since the last time, or calls that are kept; and count none of it."""
+
+    def count(self, used: list[CallUsage]) -> None:
         """Count what the calls of a worker took."""
 
     def model(self, prompt: Prompt, provider: Any) -> str:
@@ -110,6 +114,9 @@ class Calls(Protocol):
 
     def cost(self, prompt: Prompt, provider: Any, usage: Usage) -> float | None:
         """Return what so many tokens cost in US dollars, at the provider that is asked first; None if not known."""
+
+    def lacks_price(self, prompt: Prompt, provider: Any) -> str:
+        """Return who may answer a prompt at a price that nobody will know; "" if there is none."""
 
     def spent(self) -> tuple[float, int]:
         """Return what all calls of the client have cost in US dollars, and how many of them have no known price."""

@@ -85,6 +85,14 @@ def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
     return f"; {of_this}{usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
 
 
+def done_of(usage: BatchUsage, stored: int) -> int:
+    """Return how many prompts are done, those included whose answers in the store are still to be read.
+
+    :param stored: how many were there before the batch began
+    """
+    return usage.done + max(0, stored - (usage.stored - usage.elsewhere))
+
+
 class Progress:
     """Shows on standard error how far a batch is: in one line of a terminal, or a line now and then in a log.
 
@@ -94,6 +102,7 @@ class Progress:
     :param paused: gives the seconds for which nothing is sent, and those for which the service has been out of reach
     :param pace: gives the calls a second that are sent at most; None if nothing waits for that
     :param cost: gives what the calls have cost in US dollars; None if that is not known
+    :param stored: how many prompts have an answer in the store
     :param is_shown: whether it is shown; False where nothing is to be seen, or the answers are
     """
 
@@ -106,6 +115,7 @@ class Progress:
         paused: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0),
         pace: Callable[[], float | None] = lambda: None,
         cost: Callable[[], float | None] = lambda: None,
+        stored: int = 0,
         is_shown: bool = True,
     ) -> None:
         self._usage = usage
@@ -113,6 +123,7 @@ class Progress:
         self._paused = paused
         self._pace = pace
         self._cost = cost
+        self._stored = stored
         self._total = total
         self._is_line = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_shown = is_shown
@@ -132,19 +143,20 @@ class Progress:
     def line(self) -> str:
         """Return how far the batch is."""
         usage, seconds = self._usage(), time.monotonic() - self._began_at
-        parts = [f"{usage.done:,} of {self._total:,} done"]
+        done = done_of(usage, self._stored)
+        parts = [f"{done:,} of {self._total:,} done"]
         if usage.failures:
             parts.append(f"{usage.failures:,} failed")
         if cost := self._cost():
             parts.append(dollars(cost))
         if told := told_of_pause(*self._paused()):  # a time left would know nothing of how long the next ones are
             parts.append(told)
-        elif usage.done < self._total:
+        elif done < self._total:
             in_progress = self._in_progress()
             parts += [f"{in_progress:,} in progress"] if in_progress else []
             parts.append(f"{timedelta(seconds=int(seconds))} so far")
             if usage.calls and knows_time_left(usage.calls, in_progress):
-                left = (self._total - usage.done) * seconds / usage.calls
+                left = (self._total - done) * seconds / usage.calls
                 rate = f"{usage.calls * 60 / seconds:,.0f} a minute"
                 parts += [rate, told_of_pace(self._pace()), f"{duration(left)} left"]
         return ", ".join(filter(None, parts))

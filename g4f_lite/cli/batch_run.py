@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ..answers.price import PriceLike
+from ..batch.cost_limit import CostLimitError, told_limit
 from ..batch.files import Row
 from ..batch.hosted import HostedBatch
 from ..batch.result import Result
@@ -25,7 +26,7 @@ from ..http.retry import may_pass
 from ..providers.fallback import Fallback
 from .batch_fallbacks import Fallbacks, kind_of
 from .batch_files import BatchFiles
-from .batch_report import Progress, told_after, told_of_cost
+from .batch_report import Progress, done_of, told_after, told_of_cost
 from .failure import Failure, Passing, message_of, one_line, tell
 from .notes import is_quiet, note
 from .options import named_members
@@ -63,6 +64,7 @@ class BatchRun:
     :param price: what tokens cost; None for what the extra ``prices`` knows
     :param fresh: whether what is stored is asked again
     :param paced: whether the requests per minute are limited
+    :param stored: how many rows have an answer in the store, as far as is known before
     """
 
     client: Client
@@ -72,6 +74,7 @@ class BatchRun:
     price: PriceLike | None
     fresh: bool
     paced: bool
+    stored: int = 0
 
     def __post_init__(self) -> None:
         first = named_members(self.client.provider)[0][0]
@@ -140,6 +143,7 @@ class BatchRun:
             paused=lambda: (results.paused, results.outage),
             pace=lambda: results.pace,
             cost=self._cost,
+            stored=self.stored,
             is_shown=is_shown,
         ) as progress:
             tell_now = (lambda told: None) if is_quiet() else progress.note
@@ -199,12 +203,12 @@ class BatchRun:
         try:
             yield
         except BatchStoppedError as error:
-            kind = Passing if error.error is None or may_pass(error.error) else Failure
+            kind = Passing if error.error is None or _goes_on(error.error) else Failure
             raise kind("; ".join([message_of(error), *self._hints(error.error)])) from error
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error
         except KeyboardInterrupt:
-            done = f"{self.results.usage.done:,} of {counted(len(self.results), 'prompt')}"
+            done = f"{done_of(self.results.usage, self.stored):,} of {counted(len(self.results), 'prompt')}"
             dropped = self.results.dropped
             again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
             click.echo(f"\nInterrupted after {'; '.join([done, *self._hints()])}{again}", err=True)
@@ -234,7 +238,7 @@ class BatchRun:
         has_answers = usage.done > usage.failures
         earlier = [f"{files.output.path} is as it was"] if files.earlier else []
         others = [told] if (told := self.fallbacks.told(usage.answered_by)) else []
-        if not has_answers and reason is not None and not may_pass(reason):
+        if not has_answers and reason is not None and not _goes_on(reason):
             return earlier  # the same command would end in the same way
         spent = told_of_cost(usage, self._cost())
         if files.store is None:
@@ -243,7 +247,8 @@ class BatchRun:
             return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
-        return [*others, f"the answers so far are in {files.store}{rows}, and {again} goes on{spent}", *earlier]
+        more = f", for up to {told_limit(reason.max_cost)} more" if isinstance(reason, CostLimitError) else ""
+        return [*others, f"the answers so far are in {files.store}{rows}, and {again} goes on{more}{spent}", *earlier]
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""
@@ -252,6 +257,11 @@ class BatchRun:
             # With a given price, a call without tokens, as one that Ctrl-C ends, does not hide what others cost.
             return usage.cost if self.price is None else usage.known_cost or usage.cost
         return None
+
+
+def _goes_on(reason: Exception) -> bool:
+    """Return whether the same command may go on later with what it stopped for."""
+    return may_pass(reason) or isinstance(reason, CostLimitError)
 
 
 @contextmanager

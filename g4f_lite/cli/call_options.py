@@ -92,7 +92,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 _OF_PYTHON = (
     *("output", "repairs", "tools", "max_turns", "approve", "on_tool", "messages", "stream"),
     *("fresh", "workers", "executor", "store", "rpm", "tpm", "on_error", "max_failures_in_a_row"),
-    *("max_pause", "max_time", "progress"),
+    *("max_cost", "max_pause", "max_time", "progress"),
     *("path", "poll"),
 )
 # Arguments of a call that the command line gives by itself.

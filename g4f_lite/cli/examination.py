@@ -119,7 +119,15 @@ class Examiner:
         finally:
             if self._provider is not None:
                 self._provider.close()
+            self._hide_secrets()
         return found
+
+    def _hide_secrets(self) -> None:
+        """Hide secrets in what the caller shows: the name of a provider may be a URL, and a host a key."""
+        found = self._found
+        for name in ("provider", "address", "verdict", "remedy"):
+            if text := getattr(found, name):
+                setattr(found, name, redact(text, self._secrets))
 
     def _run_steps(self) -> None:
         with self._step("settings") as step:

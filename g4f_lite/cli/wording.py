@@ -11,6 +11,7 @@ from collections.abc import Callable
 # Arguments that the command has as an option of another name.
 _OPTIONS = {"api_key": "--api-key-file", "base_url": "--base-url", "images": "--image", "response_format": "--schema"}
 _OPTIONS |= {
+    "max_cost": "--max-cost",
     "max_tokens": "--max-tokens",
     "max_pause": "--max-pause",
     "max_outage": "--max-outage",
@@ -48,7 +49,7 @@ _IN_OPTIONS: _Rules = (
     (r"the answer ended without the end that its protocol requires",
      "the connection was cut, and the answer is incomplete; ask again"),
     # Arguments, and where they stand.
-    (r"\bprompts\[\d+\]: (?=(?:proxy|timeout) must be )", ""),  # which all prompts have
+    (r"\bprompts\[\d+\]: (?=(?:proxy|timeout) must be |max_cost cannot hold)", ""),  # which all prompts have
     (r"\bprompts\[(\d+)\]", lambda found: f"prompt {int(found[1]) + 1}"),
     (r"has no Batch API; use map, or a service", "has no Batch API; leave out --hosted, or name a service"),
     (r"set G4F_LITE_(CONTEXT|THREADS) for the embedded model, or write Local\(\w+=…\)",
@@ -62,7 +63,7 @@ _IN_OPTIONS: _Rules = (
     (r"(?<=, as in )\w+\(…, model='([^']*)'\)", r"-p PROVIDER:\1"),
     (r"\bprice=\(P, A\)", "--price P,A"),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
-    (r"\b(?P<name>max_outage|max_pause|max_time)\b(?= must be | of \d)", _option),
+    (r"\b(?P<name>max_cost|max_outage|max_pause|max_time)\b(?= must be | of \$?\d| cannot hold)", _option),
     (r"\b(?P<name>api_key|base_url|response_format)\b=?", _option),
     (rf"\b(?P<name>images|max_tokens|{_SAME})=(?!\w)", _option),
 )  # fmt: skip

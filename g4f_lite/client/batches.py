@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..answers.answer import Answer
@@ -13,16 +14,17 @@ from ..answers.call_usage import CallUsage
 from ..answers.deltas import Usage
 from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
+from ..batch.cost_limit import named
 from ..batch.pace import prompt_tokens
 from ..batch.tables import columns_of
-from ..errors import MissingDependencyError, OutputError
+from ..errors import MissingDependencyError, ModelNotSupportedError, OutputError
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
 from ..providers.identity import identity_of
 from ..providers.selection import ProviderLike
 from ..store.answers import Kept, mark_of
 from .routing import Router
-from .usage import UncountedUsage
+from .usage import KeptUsage, UncountedUsage
 
 if TYPE_CHECKING:
     from ..providers.turns import Member
@@ -53,6 +55,7 @@ class BatchCalls:
         use: ToolUse | None = None,
     ) -> None:
         self._router = copy.copy(router)
+        self._usage = router.usage  # of the client
         self._router.pace = None  # a batch waits before the call, whose time limits that does not use up
         self._provider = provider
         self._output = copy.deepcopy(output) if isinstance(output, dict) else output  # it may change before it is read
@@ -73,6 +76,9 @@ class BatchCalls:
         made, made._router = copy.copy(self), copy.copy(self._router)
         made._router.usage = UncountedUsage()
         return made
+
+    def keep_used(self) -> None:
+        self._router.usage = KeptUsage(self._usage)
 
     def used(self) -> list[CallUsage]:
         usage = self._router.usage
@@ -189,12 +195,22 @@ class BatchCalls:
             return None
         return None if price is None else float(price)
 
+    def lacks_price(self, prompt: Prompt, provider: Any) -> str:
+        from ..answers.cost import lacks_price
+
+        found, model = self._router.find(prompt.model, provider or self._provider)
+        for each in _members(found):
+            with suppress(ModelNotSupportedError):  # which a chain does not ask
+                asked = each.get_model(model) or ""
+                if lacks_price(each.priced_at, asked):
+                    return named(asked, each.name)
+        return ""
+
     def spent(self) -> tuple[float, int]:
-        usage = self._router.usage
         try:
-            return usage.known_cost, usage.unpriced
+            return self._usage.known_cost, self._usage.unpriced
         except MissingDependencyError:
-            return 0.0, usage.unpriced
+            return 0.0, self._usage.unpriced
 
     def output(self, answer: Answer) -> Any:
         if self._output is None:
@@ -213,3 +229,14 @@ class BatchCalls:
         from ..typed.output import Output
 
         return Output.of(self._output)
+
+
+def _members(provider: BaseProvider) -> Iterator[BaseProvider]:
+    """Yield the members of a chain, and of chains in it; a provider that is none is the only one."""
+    from ..providers.fallback import Fallback
+
+    if not isinstance(provider, Fallback):
+        yield provider
+        return
+    for each in provider.providers:
+        yield from _members(each)

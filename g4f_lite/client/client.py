@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..answers.short_traceback import with_short_errors
-from ..arguments import missing_attribute, unknown_setting
+from ..arguments import hide_keys, missing_attribute, unknown_setting
 from ..messages import Message, Messages
 from ..providers.base import BaseProvider
 from ..providers.selection import ProviderLike, setting_of_provider
@@ -283,7 +283,7 @@ class Client(Asking, ManyPrompts, HostedPrompts):
 
     def __repr__(self) -> str:
         own = [] if self._router.own is None else [repr(self._router.own)]
-        return f"Client({', '.join([*own, *([f'model={self.model!r}'] if self.model else [])])})"
+        return f"Client({', '.join([*own, *([f'model={hide_keys(self.model)!r}'] if self.model else [])])})"
 
 
 _environment = Client()

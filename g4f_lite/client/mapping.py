@@ -66,6 +66,7 @@ class ManyPrompts:
         max_pause: float = 86_400.0,
         max_outage: float = 600.0,
         max_time: float | None = None,
+        max_cost: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Answer]: ...
@@ -101,6 +102,7 @@ class ManyPrompts:
         max_pause: float = 86_400.0,
         max_outage: float = 600.0,
         max_time: float | None = None,
+        max_cost: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[T]: ...
@@ -136,6 +138,7 @@ class ManyPrompts:
         max_pause: float = 86_400.0,
         max_outage: float = 600.0,
         max_time: float | None = None,
+        max_cost: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Any]: ...
@@ -171,6 +174,7 @@ class ManyPrompts:
         max_pause: float = 86_400.0,
         max_outage: float = 600.0,
         max_time: float | None = None,
+        max_cost: float | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> BatchResults[Any]:
@@ -205,9 +209,12 @@ class ManyPrompts:
             the store show too; a longer outage stops the batch
         :param max_time: the seconds, from when the results are read, after which the batch stops: nothing more is sent,
             and what is in progress is finished; None without a limit
+        :param max_cost: the US dollars after which the batch stops in the same way: at most what was in progress costs
+            more. Each price has to be known, of the extra ``prices`` or as ``price=`` says; None without a limit
         :param progress: whether to show progress; None shows it in a notebook, and in a terminal if tqdm is installed
         :raises TypeError: if ``prompts`` is one prompt or a DataFrame, or one of them is not a prompt
-        :raises ValueError: if one of them is empty; where there are none, there are no results
+        :raises ValueError: if one of them is empty, or ``max_cost`` needs a price that is not known; where there are no
+            prompts, there are no results
         :raises StoreError: if the store cannot be used
         """
         from ..batch.map import map_prompts
@@ -245,6 +252,7 @@ class ManyPrompts:
             max_pause=max_pause,
             max_outage=max_outage,
             max_time=max_time,
+            max_cost=max_cost,
             progress=progress,
             fresh=fresh,
             pace=self._router.pace,

@@ -252,6 +252,21 @@ class UncountedUsage(ClientUsage):
         return calls
 
 
+class KeptUsage(UncountedUsage):
+    """Keeps the calls of a batch one by one too, which its client counts.
+
+    :param of_client: the usage of the client
+    """
+
+    def __init__(self, of_client: ClientUsage) -> None:
+        super().__init__()
+        self._of_client = of_client
+
+    def add(self, call: CallUsage) -> None:
+        super().add(call)
+        self._of_client.add(call)
+
+
 def _sum(costs: Iterable[Any]) -> float:
     from ..answers.price import in_dollars
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import warnings
 
+from ..arguments import hide_keys
+
 _FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 
 
@@ -16,7 +18,7 @@ def log_to_stderr(level: str) -> None:
     """
     number = {"info": logging.INFO, "debug": logging.DEBUG}.get(level.strip().lower())
     if number is None:
-        warnings.warn(f"G4F_LITE_LOG must be info or debug, not {level!r}", stacklevel=2)
+        warnings.warn(f"G4F_LITE_LOG must be info or debug, not {hide_keys(level)!r}", stacklevel=2)
         return
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(_FORMAT))

@@ -14,7 +14,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 import requests
 
-from ..arguments import KEYS
+from ..arguments import KEYS, without_credentials
 from ..errors import G4FLiteError, sanitize
 from .spellings import SHORTEST_PART, Spellings, is_word
 
@@ -64,13 +64,7 @@ def redact(text: str, secrets: Iterable[str] | Spellings = ()) -> str:
     text = hide(text, secrets)
     for pattern, replacement in _PATTERNS:
         text = re.sub(pattern, replacement, text)
-    return sanitize(re.sub(r"[^\s\"'<>]+", _without_credentials, text))
-
-
-def _without_credentials(word: re.Match[str]) -> str:
-    """Hide what is before the last ``@`` of a URL: a password may hold an unescaped ``/``, ``?``, ``#`` or ``@``."""
-    start, end = word[0].find("://") + 3, word[0].rfind("@")
-    return word[0][:start] + HIDDEN + word[0][end:] if 3 <= start < end else word[0]
+    return sanitize(without_credentials(text))
 
 
 def names_secret(name: str) -> bool:

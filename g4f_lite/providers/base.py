@@ -13,7 +13,15 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..arguments import PYTHON_ENDS, check_callback, check_name, check_proxy, check_whole_number, unknown_name
+from ..arguments import (
+    PYTHON_ENDS,
+    check_callback,
+    check_name,
+    check_proxy,
+    check_whole_number,
+    hide_keys,
+    unknown_name,
+)
 from ..errors import G4FLiteError, ModelNotSupportedError
 from ..http.cooldown import CoolDowns
 from ..http.pool import POOL_SIZE, SessionPool, set_cookies
@@ -355,5 +363,5 @@ class Provider(BaseProvider, metaclass=G4FNames):
 
     def __repr__(self) -> str:
         known = vars(self)  # without some of it where its arguments were refused, and a tool shows it in a traceback
-        model = f", model={self.model!r}" if known.get("model") else ""
+        model = f", model={hide_keys(self.model or '')!r}" if known.get("model") else ""
         return f"{self.name}(base_url={known.get('base_url', '')!r}{model})"

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arguments import PYTHON_ENDS
+from ..arguments import PYTHON_ENDS, hide_keys
 from ..errors import G4FLiteError
 from ..http.redact import scrub
 from .askable import Askable
@@ -145,7 +145,7 @@ class BaseProvider(Askable):
 
     def __repr__(self) -> str:
         model = getattr(self, "model", None)
-        return f"{self.name}(model={model!r})" if model else f"{self.name}()"
+        return f"{self.name}(model={hide_keys(model)!r})" if model else f"{self.name}()"
 
     def __enter__(self) -> Any:
         return self

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from g4f_lite.cli.batch_report import Progress
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers import selection
 from g4f_lite.testing import Scripted
@@ -53,6 +54,23 @@ def test_the_end_and_the_estimate_tell_how_many_empty_rows_were_skipped(
     done = call(*table, "-o", str(tmp_path / "out.csv"), *here)
     assert done.stdout.startswith("3 answered (3 of them from "), done.stderr
     assert ", 3 empty rows not sent\n" in done.stdout
+
+
+def test_the_progress_begins_with_the_answers_in_the_store(
+    here: list[str], tmp_path: Path, table: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+
+    class Seen(Progress):
+        def __enter__(self) -> Progress:
+            lines.append(self.line())
+            return super().__enter__()
+
+    monkeypatch.setattr("g4f_lite.cli.batch_run.Progress", Seen)
+    command = [*table, "-o", str(tmp_path / "out.csv"), *here]
+    for more in (["--head", "2"], [], ["--fresh"]):
+        assert call(*command, *more).returncode == 0
+    assert [line.partition(" done")[0] for line in lines] == ["0 of 2", "2 of 3", "0 of 3"]
 
 
 def test_a_chain_that_ends_in_the_embedded_model_finds_its_answers_again(

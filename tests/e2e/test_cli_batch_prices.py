@@ -16,7 +16,7 @@ from g4f_lite.answers.deltas import Finish, Usage
 from g4f_lite.cli.spending import Unpriced
 from g4f_lite.emulator import Emulator
 
-from .command import call
+from .command import assert_failed, assert_refused, call
 
 
 def test_an_estimate_needs_no_key_and_says_what_the_price_is_for(tmp_path: Path) -> None:
@@ -64,6 +64,36 @@ def test_a_price_of_one_model_counts_where_that_is_named(emulator: Emulator, tmp
     assert call(*command, server, "-m", "big").stdout.endswith("; big: about $2.00\n")
     assert call(*command, f"{server}:big", "-p", "echo").stdout.endswith("asked first: about $2.00\n")
     assert call(*command, server, "-m", "other").stdout.endswith(f"; other: {unknown}\n")
+
+
+def test_a_batch_stops_at_a_cost_and_the_same_command_goes_on(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("one two\nthree four\nfive six\n", encoding="utf-8")
+    out = tmp_path / "out.csv"
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(out), "--workers", "1", *here]
+    assert_refused(call(*command, "--max-cost", "1"), "Error: --max-cost cannot hold, as no price is known for")
+    command += ["--price", "1000,500000", "--max-cost"]  # $1.002 for an answer
+    estimate = ["--estimate", "--max-tokens", "2"]
+    above = "; echo: about $3.01; more than the --max-cost of $2, at which the batch stops\n"
+    assert call(*command, "2", *estimate).stdout.endswith(above)
+    assert call(*command, "4", *estimate).stdout.endswith("; echo: about $3.01\n")
+    assert emulator.requests == []
+    assert_failed(
+        call(*command, "2"),
+        "the batch stopped after 2 answers: the --max-cost of $2 is reached; ",
+        f"are in {out}.store, their rows in {out}.partial, and the same command goes on, for up to $2 more; ",
+        "4 tokens of prompts and 4 of answers, about $2.00",
+        code=3,
+    )
+    done = call(*command, "2")
+    assert (done.returncode, done.stdout[:20]) == (0, "3 answered (2 of the"), done.stderr
+    assert [request.step for request in emulator.requests] == ["prompt"] * 3
+    command = ["batch", str(tmp_path / "in.txt"), *command[4:-3], "--price", "other=1,2", "--max-cost", "2"]
+    told = "the batch stopped after 1 answer: --max-cost cannot hold, as no price is known for 'echo' of Op"
+    printed = call(*command).stdout
+    assert printed.count("one two") == 2  # what was paid for
+    assert_failed(call(*command), told, "; give --price P,A; use --store", printed=printed)
 
 
 @pytest.mark.parametrize(

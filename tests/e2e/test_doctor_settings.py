@@ -19,6 +19,8 @@ from g4f_lite.providers.selection import choose_provider
 from .command import asked, assert_refused, call
 
 ELSEWHERE = "http://127.0.0.1:9/v1"
+KEY = "sk-proj-canary4567890canary4567890"
+URL = "http://alice:canary@127.0.0.1:9/v1"
 
 
 @pytest.mark.parametrize(
@@ -130,3 +132,18 @@ def test_the_url_and_the_key_of_several_are_those_of_the_server_of_ones_own(emul
     assert_refused(
         call("doctor", "echo", "groq", *own), "--base-url needs a single provider, or of several one that is"
     )
+
+
+@pytest.mark.parametrize("name", [KEY, URL, f"{URL}:model", f"echo,{URL}", f"echo,{KEY}"])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_secret_in_the_place_of_a_name_is_hidden(name: str, options: list[str]) -> None:
+    for done in (call("doctor", *options, name), call("doctor", *options, G4F_LITE_PROVIDER=name)):
+        assert done.returncode == 1
+        assert "***" in done.stdout
+        assert "canary" not in done.stdout + done.stderr
+
+
+def test_a_key_in_the_place_of_a_host_is_hidden() -> None:
+    done = call("doctor", "ollama", OLLAMA_HOST=KEY)
+    assert "Ollama at http://***:11434/v1" in done.stdout
+    assert "canary" not in done.stdout + done.stderr

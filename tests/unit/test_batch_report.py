@@ -171,6 +171,18 @@ def test_a_time_left_is_told_when_each_worker_has_had_time_to_answer(
     assert progress.line() == line
 
 
+@pytest.mark.parametrize(
+    ("usage", "done"),
+    [
+        (BatchUsage(), 6),
+        (BatchUsage(done=3, stored=2, calls=1), 7),
+        (BatchUsage(done=4, stored=3, elsewhere=1, calls=1), 8),  # one of which another program gave meanwhile
+    ],
+)
+def test_the_progress_begins_with_what_is_known_to_be_stored(usage: BatchUsage, done: int) -> None:
+    assert Progress(lambda: usage, 9, stored=6).line().startswith(f"{done} of 9 done, ")
+
+
 def test_results_say_how_many_prompts_are_in_progress() -> None:
     seen: list[int] = []
 

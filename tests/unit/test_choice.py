@@ -52,7 +52,7 @@ def test_a_name_comes_before_an_address(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:8080/v1")
     chosen = choose_provider()
     assert isinstance(chosen, OpenAICompatible)
-    assert (chosen.base_url, chosen.model) == ("http://localhost:11434/v1", "llama3.2:1b")
+    assert (chosen.base_url, chosen.model) == ("http://127.0.0.1:11434/v1", "llama3.2:1b")
 
 
 def test_an_address_with_its_key_and_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_a_model_that_a_server_does_not_have_names_the_variable_that_it_is_from(
     message = f"model {asked or variable!r} not found"
     with responses.RequestsMock() as mock:
         refusal = {"error": {"message": message, "code": "model_not_found"}}
-        mock.post("http://localhost:11434/v1/chat/completions", json=refusal, status=404)
+        mock.post("http://127.0.0.1:11434/v1/chat/completions", json=refusal, status=404)
         with pytest.raises(ModelNotSupportedError) as caught:
             provider.create(asked, "Hello")
     assert caught.value.message.endswith(message + told)

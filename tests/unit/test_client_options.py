@@ -139,7 +139,10 @@ def test_what_asks_for_nothing_is_no_hindrance_and_not_sent():
         ({"workers": 4}, "workers=: it is one of map$"),
         ({"provider": ["groq", "echo"], "on_fallback": print}, r"on_fallback=: write Client\(Fallback\(\[…\], on_fall"),
         ({"provider": "groq,echo", "each": 5}, r"each=: write Client\(Fallback\(\[…\], each=…\)\)$"),
-        ({"max_cost": 5}, r"max_cost=: map\(…\).estimate\(\) tells the cost before, and client.usage.cost afterwards$"),
+        (
+            {"max_cost": 5},
+            r"max_cost=: max_cost= of map limits what a batch costs; client.usage.known_cost is what all call",
+        ),
         ({"user": "me"}, r"user=: pass an option to the call, as in ask\(…, user=…\), and a provider's setting to its"),
     ],
 )
@@ -155,7 +158,7 @@ def test_what_a_client_does_not_take_is_named_with_what_to_write(settings, messa
         ("concurrency", "write workers="),
         ("format", 'pass response_format={"type": "json_object"}, or output= a type'),
         ("max_output_tokens", "write max_tokens="),
-        ("max_cost", "map(…).estimate() tells the cost before, and client.usage.cost afterwards"),
+        ("budget", "max_cost= of map limits what a batch costs; client.usage.known_cost is what all calls have cost"),
         ("model_name", "write model="),
         ("n_workers", "write workers="),
         ("price", "pass it to OpenAICompatible(base_url, price=(0.15, 0.60)), or to Client(base_url=…)"),

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 import g4f_lite
-from g4f_lite import BaseProvider, Client, ConversationFileError, NotJsonError, Prompt, errors
+from g4f_lite import BaseProvider, Client, ConversationFileError, CostLimitError, NotJsonError, Prompt, errors
 from g4f_lite.errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -77,6 +77,7 @@ TREE = [
     (StoreError, G4FLiteError, None),
     (ConversationFileError, StoreError, ValueError),
     (BatchStoppedError, G4FLiteError, None),
+    (CostLimitError, G4FLiteError, None),
     (ToolDenied, G4FLiteError, None),
     (TurnsExceededError, G4FLiteError, None),
     (MissingDependencyError, G4FLiteError, ImportError),
@@ -92,6 +93,7 @@ OWN: dict[type[G4FLiteError], dict[str, Any]] = {
     RefusalError: {"partial": "No."},
     EngineError: {"last_words": "abort", "partial": "Hel"},
     StoreError: {"path": "answers.db", "reason": "full"},
+    CostLimitError: {"max_cost": 5.0},
     TurnsExceededError: {"messages": [{"role": "user", "content": "Hello"}]},
 }
 

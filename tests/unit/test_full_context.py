@@ -8,7 +8,8 @@ import pytest
 
 from g4f_lite.answers.deltas import Delta, Finish, Usage
 from g4f_lite.messages import Message
-from g4f_lite.providers.local.context import context_error, context_told
+from g4f_lite.providers.local.context import context_error, context_told, far_too_long
+from g4f_lite.providers.local.slots import Slots
 
 TOO_LONG: dict[str, Any] = {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 640, "n_ctx": 512}}
 ANOTHER_MODEL = "take a model that can have a larger one, or leave out earlier messages"
@@ -52,3 +53,29 @@ def test_an_answer_that_fills_the_context_warns() -> None:
     with pytest.warns(UserWarning, match=r"Local\(context=700\), or leave out"):
         list(context_told(iter(full), 512, 512, 700))
     list(context_told(iter(["x", Usage(12, 499, 511), Finish("length")]), 512, 512))
+
+
+@pytest.mark.parametrize(
+    ("message", "tools"),
+    [
+        ({"role": "user", "content": "a" * 300_000}, None),
+        ({"role": "user", "content": "a"}, [{"function": {"name": "f", "description": "a" * 300_000}}]),
+        ({"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "a" * 300_000}}]}, None),
+    ],
+)
+def test_a_prompt_that_is_far_too_long_is_not_sent(message: Message, tools: Any) -> None:
+    told = str(far_too_long([message], tools, 512, 512))
+    assert told.startswith("the prompt has 300,0")
+    assert "characters, far more than fit the context of 512 tokens; make it larger with Local(context=131072)" in told
+    assert far_too_long([message], tools, 1024, 1024) is None
+
+
+def test_a_call_of_a_tool_has_no_content() -> None:
+    question: Message = {"role": "user", "content": "Which day is it? " * 20}
+    call: Message = {"role": "assistant", "tool_calls": [{"function": {"name": "today", "arguments": "{}"}}]}
+    slots = Slots(1)
+    for messages in ([question], [question, call]):
+        with slots.lend(messages) as slot:
+            assert slot == 0
+    told = str(context_error(TOO_LONG, 4096, 1000, [call, question]))
+    assert "send a shorter prompt, of about" in told

@@ -21,7 +21,7 @@ except g4f_lite.TransportError:
 def errors() -> dict[str, str]:
     """Ask a dead port in a new process for each level, all at once, and give their standard errors."""
     with ExitStack() as stack:
-        levels = ("info", "debug", "loud", "")
+        levels = ("info", "debug", "loud", "sk-proj-canary4567890canary4567890", "")
         processes = {level: stack.enter_context(start(code=ASK, G4F_LITE_LOG=level)) for level in levels}
         written = {level: process.communicate(timeout=SECONDS)[1].decode() for level, process in processes.items()}
     assert {process.returncode for process in processes.values()} == {0}, written
@@ -44,6 +44,12 @@ def test_debug_tells_of_each_request(errors: dict[str, str]) -> None:
 
 def test_a_word_that_is_no_level_is_a_warning(errors: dict[str, str]) -> None:
     assert "UserWarning: G4F_LITE_LOG must be info or debug, not 'loud'" in errors["loud"]
+
+
+def test_a_key_in_the_place_of_a_level_is_hidden(errors: dict[str, str]) -> None:
+    (said,) = [said for level, said in errors.items() if "canary" in level]
+    assert "not '***'" in said
+    assert "canary" not in said
 
 
 def test_nothing_is_said_otherwise(errors: dict[str, str]) -> None:

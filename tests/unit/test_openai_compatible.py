@@ -327,13 +327,13 @@ def test_a_server_that_has_no_model_yet_says_so() -> None:
 @pytest.mark.parametrize(
     ("variable", "address"),
     [
-        ("", "http://localhost:11434/v1"),
+        ("", "http://127.0.0.1:11434/v1"),
         ("gpu.test", "http://gpu.test:11434/v1"),
         ("gpu.test:11500", "http://gpu.test:11500/v1"),
-        (":11500", "http://localhost:11500/v1"),
-        ("0.0.0.0", "http://localhost:11434/v1"),
-        ("0.0.0.0:11500", "http://localhost:11500/v1"),
-        ("[::]:11500", "http://localhost:11500/v1"),
+        (":11500", "http://127.0.0.1:11500/v1"),
+        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+        ("0.0.0.0:11500", "http://127.0.0.1:11500/v1"),
+        ("[::]:11500", "http://[::1]:11500/v1"),
         ("[::1]", "http://[::1]:11434/v1"),
         ("http://gpu.test:11500/", "http://gpu.test:11500/v1"),
         ("https://gpu.test", "https://gpu.test/v1"),
@@ -344,7 +344,7 @@ def test_ollama_is_where_its_own_variable_says(variable: str, address: str, monk
     monkeypatch.setenv("OLLAMA_HOST", variable)
     assert OpenAICompatible.preset("ollama").base_url == address
     assert OpenAICompatible.preset("ollama", base_url="http://mine.test/v1").base_url == "http://mine.test/v1"
-    assert OpenAICompatible.preset("vllm").base_url == "http://localhost:8000/v1"
+    assert OpenAICompatible.preset("vllm").base_url == "http://127.0.0.1:8000/v1"
 
 
 @pytest.mark.parametrize("variable", ["http://", "gpu test", "gpu:port", "ada:pw@gpu.test"])

@@ -241,7 +241,7 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_row_makes_sense(name: str) -> None:
     preset = PRESETS[name]
     address = urlsplit(preset.base_url)
-    local = address.hostname == "localhost"
+    local = address.hostname == "127.0.0.1"
     assert address.scheme == ("http" if local else "https")
     assert not preset.base_url.endswith("/")
     assert (preset.default_model == "") == local

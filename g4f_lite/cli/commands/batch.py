@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ...answers.price import PriceLike
+from ...batch.cost_limit import told_limit
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
 from ...batch.summary import Estimate, counted
@@ -36,7 +37,7 @@ from ..wording import in_options
 
 # Options that a hosted batch does not have, and their values where they are not given.
 _LIVE = {
-    **dict.fromkeys(("store", "rpm", "tpm", "max_time")),
+    **dict.fromkeys(("store", "rpm", "tpm", "max_time", "max_cost")),
     "workers": "auto",
     "max_pause": LONGEST_PAUSE,
     "max_outage": LONGEST_OUTAGE,
@@ -106,6 +107,12 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     metavar="S",
     type=Seconds(),
     help="Send nothing more after S seconds; the calls in progress are finished.",
+)
+@click.option(
+    "--max-cost",
+    metavar="DOLLARS",
+    type=float,
+    help="Send nothing more once this run has cost so much; the calls in progress are finished, and cost more.",
 )
 @click.option(
     "--failed",
@@ -226,14 +233,18 @@ def command(
     with client:
         if estimate:
             is_free = client.provider.priced_at == ""  # whatever --price says, as the embedded model is
-            _tell_estimate(results, files, 0 if is_new or hosted else unused(), rejects, None if is_free else price)
+            behind = 0 if is_new or hosted else unused()
+            _tell_estimate(results, files, behind, rejects, None if is_free else price, options["max_cost"])
             return
         results.check()
         if provider_options.is_default and client.provider.name == "Local" and not uses_of_keys():
             note("no provider is named, and the embedded model answers; -p names another")
+        stored = 0
         if not (is_new or hosted or options["fresh"]):
-            _tell_unused(results.estimate()._replace(unused=unused()), files, rejects)
-        BatchRun(client, results, rows, files, price, options["fresh"], bool(options["rpm"])).run()
+            estimate_of_rest = results.estimate()._replace(unused=unused())
+            stored = estimate_of_rest.stored
+            _tell_unused(estimate_of_rest, files, rejects)
+        BatchRun(client, results, rows, files, price, options["fresh"], bool(options["rpm"]), stored).run()
 
 
 def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
@@ -267,13 +278,19 @@ def _reject(results: BatchResults[Any], names: Sequence[str]) -> bool:
 
 
 def _tell_estimate(
-    results: BatchResults[Any], files: BatchFiles, unused: int, rejects: bool, price: PriceLike | None
+    results: BatchResults[Any],
+    files: BatchFiles,
+    unused: int,
+    rejects: bool,
+    price: PriceLike | None,
+    max_cost: float | None,
 ) -> None:
     """Print what would be sent.
 
     :param unused: how many answers in the store are to other questions than those of the file
     :param rejects: whether answers of a provider are asked again
     :param price: what ``--price`` says; None where it does not count
+    :param max_cost: what ``--max-cost`` says
     """
     estimate = results.estimate()._replace(unused=unused)
     _tell_unused(estimate, files, rejects)
@@ -283,6 +300,8 @@ def _tell_estimate(
         model = next(iter(price))
         named = f"-p PROVIDER:{model}" if estimate.first else f"-m {model}"  # of a chain, -m is for all members
         told += f", or name the model, as in {named}: otherwise the server chooses, and no --price MODEL=P,A counts yet"
+    if max_cost is not None and (estimate.cost or 0.0) > max_cost:
+        told += f"; more than the max_cost of {told_limit(max_cost)}, at which the batch stops"
     unpriced = Unpriced(price)
     for model in estimate.models if not estimate.first else ():  # of a chain, the others' are not known
         unpriced.add(model)

@@ -118,6 +118,8 @@ def command(
         _show_requests()
     try:
         server = Server(app, host, port, max_streams)
+    except ValueError as error:  # of waitress, for a name without an address
+        raise Misuse(f"--host {host} is not an address of this machine") from error
     except OSError as error:
         other = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
         raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}{other}") from error

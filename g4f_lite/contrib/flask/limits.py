@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask
 
+from ...arguments import hide_keys
 from ...errors import DeadlineExceededError
 from ...timeout import Timeout
 
@@ -55,4 +56,4 @@ def _limit(config: Mapping[str, Any], key: str, usual: float | str | None) -> Ti
     try:
         return None if value is None else Timeout.of(float(value) if isinstance(value, str) else value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{key} must be seconds, such as 30, not {value!r:.80}") from error
+        raise type(error)(f"{key} must be seconds, such as 30, not {hide_keys(repr(value)):.80}") from error

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from ...arguments import hide_keys
 from ...http.urls import is_loopback
 from .failures import ApiError
 from .request import Request
@@ -14,13 +15,15 @@ ALLOWED_METHODS = "GET, POST, OPTIONS"
 PREFLIGHT_SECONDS = 600
 _OTHER_SITES = ("cross-site", "same-site")  # of a request without CORS, which has no Origin, such as one for an image
 EXPOSED = "x-ignored-fields, retry-after"
+_OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
 class Access:
     """Checks requests before they reach a provider.
 
-    Without a key, everybody who reaches the server may use it, so that a page of another site must not reach it by the
-    user's browser: its ``Host`` must be a name of this machine, which a domain that was rebound to 127.0.0.1 is not.
+    Without a key, every program on this machine may use it, and nobody else.  A page of another site must not reach it
+    by the user's browser: its ``Host`` must be a name of this machine, which a domain that was rebound to 127.0.0.1 is
+    not.  What a proxy passes on may come from anywhere, and is known by what most of them add.
 
     :param api_key: the key that each request must have; None for none
     :param origins: the origins of other sites whose pages may call the server
@@ -37,11 +40,11 @@ class Access:
 
         :raises ApiError: if it comes from a page of a site that is not allowed
         """
-        if self._key is None and not _is_this_machine(request.header("Host")):
+        if self._key is None and not _is_of_this_machine(request):
             raise ApiError(
                 403,
-                "a server without a key answers only to localhost and 127.0.0.1: use such an address, or start the "
-                "server with a key",
+                "a server without a key answers only to programs on this machine, at localhost or 127.0.0.1 and "
+                "without a proxy: use such an address, or start the server with a key",
                 code="host_not_allowed",
             )
         origin = request.header("Origin")
@@ -91,8 +94,11 @@ class Access:
         return [("Vary", "Origin"), *allowed]
 
 
-def _is_this_machine(host: str) -> bool:
-    return is_loopback(f"http://{host}")
+def _is_of_this_machine(request: Request) -> bool:
+    address = request.environ.get("REMOTE_ADDR", "").removeprefix("::ffff:") or "127.0.0.1"  # none: a Unix socket
+    client = f"http://[{address}]" if ":" in address else f"http://{address}"
+    near = is_loopback(f"http://{request.header('Host')}") and is_loopback(client)
+    return near and not any(map(request.header, _OF_PROXIES))
 
 
 def _checked_origin(origin: str) -> str:
@@ -102,5 +108,7 @@ def _checked_origin(origin: str) -> str:
     """
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError(f"an origin is a scheme and a host, such as https://chat.example.org, not {origin!r}")
+        raise ValueError(
+            f"an origin is a scheme and a host, such as https://chat.example.org, not {hide_keys(origin)!r}"
+        )
     return f"{parts.scheme}://{parts.netloc.lower()}"

@@ -107,7 +107,8 @@ def create_app(
         the environment choose, or else uses the embedded model
     :param models: maps model names to ``"provider"``, ``"provider:model"``, another model's name, a provider, or None
         for the default model; ``"*"`` stands for all other names
-    :param api_key: the key that each request must have; without one, only requests to ``localhost`` are answered
+    :param api_key: the key that each request must have; without one, only requests of this machine to
+        ``localhost`` are answered, and a proxy on this machine looks like one of these unless it adds who has asked
     :param origins: the origins, such as ``"https://chat.example.org"``, whose pages may call the server
     :param max_streams: the maximum number of answers in progress; one more is a 429
     :raises ProviderNotFoundError: if no provider has the name

@@ -52,7 +52,7 @@ class Server:
             channel_timeout=IDLE_SECONDS,
             cleanup_interval=1,
             ident=None,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=False,  # they tell what has come through a proxy
         )
         self._most_waiting = threads + IDLE_CONNECTIONS // 2
         for listener in filter(_is_listener, list(self._sockets.values())):  # a name may have several addresses

@@ -22,7 +22,7 @@ from ..hooks import read_error
 from ..openai.base import OpenAIProvider
 from ..openai.options import EXTRAS, OPTIONS
 from .call import EngineCall
-from .context import context_error, context_told
+from .context import context_error, context_told, far_too_long
 from .endings import well_ended
 from .engine import BearerAuth
 from .forced_call import as_call, is_forced, with_schema
@@ -102,6 +102,11 @@ class EngineProvider(OpenAIProvider):
         except ModelNotSupportedError as error:
             self.explain(error)
             raise
+        context, most = self.runner.context_of(model), self.runner.largest_context(model)
+        tools = prompt.options.get("tools")
+        if too_long := far_too_long(prompt.messages, tools, context, self.runner.context, most):
+            too_long.provider = self.name
+            raise too_long
 
     def begin(self, prompt: Prompt) -> EngineCall:
         model, options = self.get_model(prompt.model), dict(prompt.options)

@@ -14,6 +14,28 @@ from ...messages import Message, text_of
 #: What the engine says of a text that is to become a vector.
 _TEXT_TOO_LONG = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)")
 _ANSWER_TOKENS = 512  # that an answer needs beside its prompt
+_TOKEN_CHARACTERS = 512  # more than any token has; the longest are rows of blanks
+_USUAL_CHARACTERS = 4  # of a token, in English
+
+
+def far_too_long(
+    messages: Sequence[Message], tools: Any, context: int, asked: int, most: int | None = None
+) -> ContextLengthExceededError | None:
+    """Make the error for a prompt for which the engine would take gigabytes to count its tokens; None for any other.
+
+    :param tools: those of the call
+    :param context: how many tokens a prompt may have
+    :param asked: the context that the caller has asked for
+    :param most: the largest context that the model can have; None if that is not known
+    """
+    calls = [message.get("tool_calls") for message in messages]
+    characters = _characters(messages) + len(str(tools or "")) + sum(len(str(call)) for call in calls if call)
+    if characters <= context * _TOKEN_CHARACTERS:
+        return None
+    tokens = characters // _USUAL_CHARACTERS
+    remedy = _remedy(context, asked, tokens + _ANSWER_TOKENS, most, _shorter(messages, tokens, context))
+    too_long = f"the prompt has {characters:,} characters, far more than fit the context of {context} tokens"
+    return ContextLengthExceededError(f"{too_long}; {remedy}", status=400)
 
 
 def context_error(
@@ -65,6 +87,10 @@ def context_told(
         yield delta
 
 
+def _characters(messages: Sequence[Message]) -> int:
+    return sum(len(text_of(message.get("content"))) for message in messages)
+
+
 def _shorter(messages: Sequence[Message], tokens: int, context: int) -> str:
     """Say how a prompt gets shorter: by its earlier messages, if it has any, or else itself.
 
@@ -75,7 +101,7 @@ def _shorter(messages: Sequence[Message], tokens: int, context: int) -> str:
     room = max(context - _ANSWER_TOKENS, context // 2)
     if tokens <= room:
         return "send a shorter prompt"
-    characters = sum(len(text_of(message["content"])) for message in messages) * room // tokens
+    characters = _characters(messages) * room // tokens
     return f"send a shorter prompt, of about {characters // 100 * 100 or characters} characters"
 
 

@@ -42,7 +42,7 @@ class Slot:
         """
         if any(message["role"] == "assistant" for message in self.messages):
             return 0
-        mine, new = ("\n".join(text_of(message["content"]) for message in some) for some in (self.messages, messages))
+        mine, new = ("\n".join(text_of(one.get("content")) for one in some) for some in (self.messages, messages))
         pairs = enumerate(zip(mine, new, strict=False))
         shared = next((index for index, (one, other) in pairs if one != other), min(len(mine), len(new)))
         return shared if shared >= max(LEAST_SHARED, len(mine) / 2) else 0

@@ -74,9 +74,10 @@ def address_of_ollama(named: str) -> str:
     :raises ValueError: if it is none of these
     """
     named = named.strip()
-    url = named if "://" in named else f"http://{'localhost' if named.startswith(':') else ''}{named}"
+    url = named if "://" in named else f"http://{'127.0.0.1' if named.startswith(':') else ''}{named}"
     parts = urlsplit(check_url(url, "OLLAMA_HOST"))
-    host = "localhost" if parts.hostname in ("0.0.0.0", "::") else parts.netloc.removesuffix(f":{parts.port}")
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+    host = everywhere.get(parts.hostname or "") or parts.netloc.removesuffix(f":{parts.port}")
     port = f":{parts.port}" if parts.port else "" if url == named else _OLLAMAS_PORT
     return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}/v1"
 

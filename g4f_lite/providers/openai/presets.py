@@ -6,7 +6,7 @@ import os
 import re
 from typing import NamedTuple
 
-from ...arguments import unknown_name
+from ...arguments import hide_keys, unknown_name
 from ...http.urls import is_loopback
 
 
@@ -57,29 +57,30 @@ class Preset(NamedTuple):
 
 
 NO_MODEL = "has no model yet: "  # of a program on this machine
+# Programs on this machine listen on 127.0.0.1; localhost may be [::1] first, where another user's program may answer.
 PRESETS = {
     "ollama": Preset(
         "Ollama",
-        "http://localhost:11434/v1",
+        "http://127.0.0.1:11434/v1",
         to_get="get one with `ollama pull llama3.2`",
         pull="get it with `ollama pull {}`",
         host_variable="OLLAMA_HOST",
     ),
     "llama.cpp": Preset(
         "llama.cpp",
-        "http://localhost:8080/v1",
+        "http://127.0.0.1:8080/v1",
         key_variable="LLAMA_API_KEY",
         to_get="start it with one, as in `llama-server -m model.gguf`",
     ),
     "lmstudio": Preset(
         "LM Studio",
-        "http://localhost:1234/v1",
+        "http://127.0.0.1:1234/v1",
         key_variable="LM_API_TOKEN",
         to_get="download one in its window, or with `lms get`",
     ),
     "vllm": Preset(
         "vLLM",
-        "http://localhost:8000/v1",
+        "http://127.0.0.1:8000/v1",
         key_variable="VLLM_API_KEY",
         to_get="start it with one, as in `vllm serve Qwen/Qwen3-0.6B`",
     ),
@@ -126,5 +127,6 @@ def unknown_preset(name: str, owner: str) -> str:
     """
     first, *model = re.split("[:/]", name, maxsplit=1)
     if model and (found := preset_named(first)):
-        return f"{owner} has no preset {name!r}; a model is an argument: preset({found!r}, model={model[0]!r})"
+        hidden = hide_keys(model[0])
+        return f"{owner} has no preset {hide_keys(name)!r}; a model is an argument: preset({found!r}, model={hidden!r})"
     return unknown_name("preset", name, sorted(PRESETS), owner)

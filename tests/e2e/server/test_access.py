@@ -9,8 +9,11 @@ from contextlib import closing
 
 import pytest
 import requests
+from werkzeug.test import Client
 
+from g4f_lite.contrib.server import create_app
 from g4f_lite.emulator import Emulator
+from g4f_lite.testing import Scripted
 
 from ..command import SECONDS, assert_failed, assert_refused, call, run
 from .conftest import Serve, Served, served
@@ -31,6 +34,25 @@ def test_a_domain_that_was_bound_to_this_machine_is_refused(server: Served, host
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:1337"])
 def test_names_of_this_machine_are_taken(server: Served, host: str) -> None:
     assert server.get("/v1/models", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+def test_what_a_proxy_passes_on_needs_a_key(server: Served, name: str) -> None:
+    response = server.get("/v1/models", headers={name: "127.0.0.1"})
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "host_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("192.0.2.2", 403), ("2001:db8::2", 403), ("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("", 200)],
+)
+def test_another_machine_needs_a_key_whatever_host_it_names(address: str, status: int) -> None:
+    client = Client(create_app(Scripted()))
+    response = client.get("/v1/models", headers={"Host": "localhost"}, environ_overrides={"REMOTE_ADDR": address})
+    assert response.status_code == status
+    keyed = Client(create_app(Scripted(), api_key="key"))
+    headers = {"Host": "chat.example.org", "Authorization": "Bearer key", "Via": "1.1 proxy"}
+    assert keyed.get("/v1/models", headers=headers, environ_overrides={"REMOTE_ADDR": address}).status_code == 200
 
 
 @pytest.mark.parametrize("origin", [SITE, "null", "http://localhost:3000", "http://127.0.0.1"])
@@ -156,6 +178,12 @@ def test_the_address_for_other_machines_is_shown() -> None:
 def test_a_port_that_is_in_use_is_told(server: Served) -> None:
     port = server.url.rpartition(":")[2]
     assert_failed(run("serve", "echo", "--port", port), f"cannot listen on 127.0.0.1, port {port}: ", "with --port\n")
+
+
+def test_a_name_that_is_no_address() -> None:
+    name = f"{'x' * 64}.localhost"  # too long for any resolver to be asked
+    done = call("serve", "echo", "--port", "0", "--host", name)
+    assert_refused(done, f"--host {name} is not an address of this machine")
 
 
 def test_bad_options_are_refused() -> None:
