@@ -8,11 +8,11 @@ The folder is the one that llama.cpp's package is in.
 
 The program that starts it holds the other ends of its standard input and output.  Settings and key come
 as one line of JSON, the address goes back as another.  Later lines of the input say when the engine is
-used, or ask whether the process is there.  It ends when its input does, which the operating system sees
-to however that program ends, and when it was unused for as long as it was told.
+used, or ask whether the process is there.  The process ends when its input does, which the operating
+system sees to however that program ends, and when it was unused for as long as it was told.
 
-It listens on a Unix socket, which no other user can connect to, because it is in a directory that only
-its user can enter; or else on a port of ``127.0.0.1``.
+The engine listens on a Unix socket in a directory that only its user can enter, so that nobody else can
+connect to it; or else on a port of ``127.0.0.1``.
 
 This file stands alone: the interpreter that runs it sees neither this package nor site-packages, nor
 anything that the environment or the current directory could put in their place.
