@@ -132,9 +132,7 @@ class Answer(str):
             "model": self.model,
             "served_model": self.served_model,
             "finish_reason": self.finish_reason,
-            "usage": {name: count for name, count in asdict(self.usage).items() if count not in (None, {})}
-            if self.usage
-            else None,
+            "usage": self.usage.to_dict() if self.usage else None,
             "seconds": round(self.seconds, 3),
             "reasoning": self.reasoning,
             "refusal": self.refusal,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import EmptyResponseError, HookError, StreamInterruptedError
@@ -117,6 +117,10 @@ class Usage:
         """Return the counts of two answers together; what neither service reported is still None."""
         pairs = ((getattr(self, name), getattr(other, name)) for name in COUNTS)
         return Usage(*(one if two is None else (one or 0) + two for one, two in pairs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the service reports as plain JSON types, without what it leaves out."""
+        return {name: count for name, count in asdict(self).items() if count not in (None, {})}
 
 
 @dataclass(frozen=True)

@@ -205,10 +205,9 @@ def _text_of(result: Result[Any]) -> str | None:
 
 def _told(result: Result[Any], error: str) -> dict[str, Any]:
     """Return what a JSON line says about a result; an answer that is not what was asked for has an error as well."""
-    if result.answer is None:
-        return {"answer": _text_of(result), "error": error or None}
-    told = result.answer.to_dict()
-    return {"answer": told["text"], "error": error or None, **{name: told[name] for name in _TOLD[2:]}}
+    usage = None if result.usage is None else result.usage.to_dict()
+    told = (_text_of(result), error or None, result.finish_reason, result.refusal, usage)
+    return dict(zip(_TOLD, told, strict=True))
 
 
 def _facts(result: Result[Any]) -> dict[str, Any]:
@@ -216,7 +215,7 @@ def _facts(result: Result[Any]) -> dict[str, Any]:
     error = result.error
     return {
         "provider": result.provider,
-        "model": None if result.answer is None else result.answer.model,
+        "model": result.asked_model if result.answer is None else result.answer.model,
         "served_model": result.served_model,
         "error_type": None if error is None else type(error).__name__,
         "status": getattr(error, "status", None),

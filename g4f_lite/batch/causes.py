@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor
+from typing import NamedTuple
 
 from ..errors import (
     AllProvidersFailedError,
@@ -16,9 +17,14 @@ from ..errors import (
     QuotaExceededError,
     RateLimitError,
     StoreError,
+    StreamInterruptedError,
     TransportError,
 )
+from ..providers.failure_words import is_of_one_prompt
 from .workers import LONGEST_PAUSE
+
+MOST_FAILURES = 20  # in a row
+_OF_PROMPTS = 5  # times as many stop a batch where each is of its own prompt
 
 # Errors that would meet every later prompt as well.
 HOPELESS = (
@@ -34,17 +40,64 @@ HOPELESS = (
 _OUT_OF_REACH = frozenset({502, 503, 504, *range(520, 525), 529})  # statuses of what stands before a service
 
 
-def is_hopeless(error: Exception) -> bool:
-    """Return whether an error would meet all other prompts too."""
+class TooMany(NamedTuple):
+    """So many failures in a row that they stop a batch.
+
+    :param told: the number, and how to change it
+    :param of_prompts: whether most of them say nothing about the service, so that the prompts would fail again
+    """
+
+    told: str
+    of_prompts: bool
+
+
+class FailuresInARow:
+    """Counts the failures since the last answer, up to those that stop the batch.
+
+    What is of one prompt says nothing about the others, so that more of these are let pass.  Some have to stop it, too,
+    because a service that is out of order may fail in such a way, as by empty answers to all.
+
+    :param most: how many failures of the service stop the batch
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of_service = self._of_prompts = 0
+
+    def end(self) -> None:
+        """Begin anew, after an answer."""
+        self._of_service = self._of_prompts = 0
+
+    def add(self, error: Exception) -> TooMany | None:
+        """Count a failure, and return whether they are too many now."""
+        if is_of_one_prompt(error):
+            self._of_prompts += 1
+        else:
+            self._of_service += 1
+        if self._of_service >= self._most:
+            return TooMany(f"{self._most} failures in a row, or N with max_failures_in_a_row=N", of_prompts=False)
+        if self._of_service + self._of_prompts >= (most := _OF_PROMPTS * self._most):
+            kind = f"{most} prompts in a row that fail for reasons of their own"
+            return TooMany(f"{kind}, or {_OF_PROMPTS} × N with max_failures_in_a_row=N", of_prompts=True)
+        return None
+
+
+def is_hopeless(error: Exception, *, has_answered: bool) -> bool:
+    """Return whether an error would meet all other prompts too.
+
+    :param has_answered: whether the service has answered before; a 403 is then of one prompt, as a filter gives it
+    """
     if isinstance(error, AllProvidersFailedError):
-        return bool(error.errors) and all(map(is_hopeless, error.errors))
+        return bool(error.errors) and all(is_hopeless(each, has_answered=has_answered) for each in error.errors)
+    if has_answered and isinstance(error, AuthenticationError) and is_of_one_prompt(error):
+        return False
     return isinstance(error, HOPELESS)
 
 
 def is_outage(error: Exception) -> bool:
     """Return whether an error says that the service, or the way to it, is down for now.
 
-    One that came in the midst of an answer does not count: what had begun is never sent again by itself.
+    One that came in the midst of an answer does not count: such a prompt may be paid for again, and is sent once more.
     """
     if getattr(error, "after_calls", False):
         return False
@@ -58,6 +111,14 @@ def is_outage(error: Exception) -> bool:
         return error.retry_after is not None
     in_answer = isinstance(error, ProviderError) and (error.step == "stream" or error.partial)
     return not isinstance(error, RateLimitError) and not in_answer and getattr(error, "status", None) in _OUT_OF_REACH
+
+
+def may_be_sent_again(error: Exception) -> bool:
+    """Return whether an error says that an answer was cut, by no limit of its call, and that its call may be repeated.
+
+    Nobody has seen a part of an answer in a batch.
+    """
+    return isinstance(error, StreamInterruptedError) and error.may_retry and not error.after_calls
 
 
 def wait_named_by(error: Exception) -> float | None:

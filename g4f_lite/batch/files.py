@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -137,16 +137,26 @@ def _json_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _csv_rows(file: TextIO, delimiter: str, *, is_sure: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Iterate the rows, each with the number of the line in which it begins."""
     csv.field_size_limit(MAX_FIELD_BYTES)
-    reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    line = 1
     try:
-        _check_header(reader.fieldnames or (), is_sure=is_sure)
-        for row in reader:
-            if None in row or None in row.values():
-                raise ValueError(f"line {reader.line_num} has not as many columns as the first line")
-            yield reader.line_num, dict(row)
+        names = next(reader, [])
+        _check_header(names, is_sure=is_sure)
+        while True:
+            line = reader.line_num + 1
+            if (values := next(reader, None)) is None:
+                return
+            if values and len(values) != len(names):
+                raise ValueError(f"line {line} has not as many columns as the first line")
+            if values:
+                yield line, dict(zip(names, values, strict=True))
     except csv.Error as error:
-        raise ValueError(f"line {reader.line_num}: {error}") from None
+        told = str(error)
+        if '"' in told or told == "unexpected end of data":
+            told = f"a quote is not closed, or one in a quoted text is not doubled ({told} in line {reader.line_num})"
+        raise ValueError(f"line {line}: {told}") from None
 
 
 def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
@@ -232,6 +242,21 @@ def _lack(values: dict[str, Any], template: str | None, column: str | None, prom
 
 def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def wrong_byte(lines: Iterable[bytes]) -> tuple[int, int]:
+    """Return the line of the first byte that is not UTF-8, from 1, and how many bytes are before it; (0, 0) if all are.
+
+    A decoder of a file does not tell that: it counts within a block.
+    """
+    before = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return number, before + error.start
+        before += len(line)
+    return 0, 0
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import check_whole_number
 from ..store.answers import AnswerStore
+from .causes import MOST_FAILURES
 from .cost_limit import CostLimit
 from .inputs import Inputs
 from .pace import LocalMeter, Pace, check_rate
@@ -33,7 +34,7 @@ def map_prompts(
     rpm: float | None = None,
     tpm: float | None = None,
     on_error: str = "return",
-    max_failures_in_a_row: int = 20,
+    max_failures_in_a_row: int = MOST_FAILURES,
     max_pause: float = LONGEST_PAUSE,
     max_outage: float = LONGEST_OUTAGE,
     max_time: float | None = None,

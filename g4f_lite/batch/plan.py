@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..errors import G4FLiteError
 from ..prompt import Prompt
 from ..store.answers import AnswerStore, Kept, Key, mark_of
 from ..timeout import Allowance
+from .causes import MOST_FAILURES
 from .cost_limit import CostLimit, told_of_lacking_price
 from .inputs import add_place, as_prompt
 from .pace import Meter
@@ -35,7 +37,7 @@ class Plan:
     :param meters: the paces
     :param fresh: whether what is stored is asked again
     :param raises: whether a failure is raised where it is read
-    :param max_failures: how many failures in a row stop the batch
+    :param max_failures: how many failures of the service in a row stop the batch
     :param max_time: the seconds after which nothing more is sent
     :param cost_limit: the most that the calls may cost; None without a limit
     :param clock: returns the time in seconds
@@ -54,7 +56,7 @@ class Plan:
     meters: tuple[Meter, ...] = ()
     fresh: bool = False
     raises: bool = False
-    max_failures: int = 20
+    max_failures: int = MOST_FAILURES
     max_time: float = math.inf
     cost_limit: CostLimit | None = None
     clock: Callable[[], float] = time.monotonic
@@ -192,6 +194,13 @@ class Plan:
         kept = kept._replace(provider=name, passed_over={})
         replaced = place.key if self.replaces(place.key) else None
         return not self.store.keep(place.alone, kept, replace=self.replaces(place.alone), instead_of=replaced)
+
+    def asked_model(self, task: Task) -> str | None:
+        """Return the model that a prompt asked; None if the server chooses it, and of a chain, which may ask more."""
+        with suppress(G4FLiteError):
+            if not self.calls.asked_first(task.prompt, task.provider):
+                return self.calls.model(task.prompt, task.provider) or None
+        return None
 
     def is_shared(self, index: int) -> bool:
         """Return whether an answer that came into the store meanwhile is another program's, not an earlier run's."""

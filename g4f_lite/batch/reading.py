@@ -50,6 +50,7 @@ class Reading(Generic[T]):
         self._lacks_key = False  # of a service
         self._has_told_of_sharing = False
         self.dropped = 0  # calls in progress that the end of the last reading closed, and that are sent again
+        self.stops_again = False  # whether the prompts that failed would stop it once more
         if inputs.is_sized:
             self._check_all(needs_key=False)
 
@@ -195,7 +196,7 @@ class Reading(Generic[T]):
                         self._iterated.forget(index)
                     raise outcome.error
                 if outcome is None:
-                    return self._raise_reason(owner.reason)
+                    return self._raise_reason(owner)
                 self._keep(outcome)
         return True
 
@@ -204,13 +205,16 @@ class Reading(Generic[T]):
         if result.error is None or not self._plan.raises:
             self._iterated.forget(result.index)
 
-    def _raise_reason(self, reason: BaseException | None) -> bool:
-        if reason is None:
+    def _raise_reason(self, run: Run) -> bool:
+        if (reason := run.reason) is None:
             return False
         self._reason = reason
         if not isinstance(reason, Exception):
             raise reason
         text = f"the batch stopped after {self._usage.in_words()}: {str(reason) or type(reason).__name__}"
+        self.stops_again = run.too_many is not None and run.too_many.of_prompts
+        if run.too_many is not None:
+            text += f"; it stops after {run.too_many.told}; reading the results again goes on"
         raise BatchStoppedError(text, results=self, error=reason) from reason
 
     def _interrupt(self, error: KeyboardInterrupt) -> KeyboardInterrupt:

@@ -80,6 +80,7 @@ class Result(OfBatch, Generic[T]):
     :param passed_over: of a chain, why the providers that were asked before did not answer, by their names
     :param is_shared: whether another program with the same store answered the prompt first: with ``is_stored`` this is
         its answer, and without both have paid
+    :param asked_model: of an error, the model that was asked; None if the server chooses it, and of a chain
     """
 
     index: int
@@ -93,6 +94,7 @@ class Result(OfBatch, Generic[T]):
     label: Any = None
     passed_over: dict[str, str] = field(default_factory=dict)
     is_shared: bool = False
+    asked_model: str | None = None
 
     @property
     def text(self) -> str | None:
@@ -119,8 +121,8 @@ class Result(OfBatch, Generic[T]):
 
     @property
     def model(self) -> str | None:
-        """The model that was asked, or as the server names it where it chose; None if there is an error."""
-        return None if self.answer is None else self.answer.model or self.answer.served_model
+        """The model that was asked, or as the server names it where it chose; None if neither is known."""
+        return self.asked_model if self.answer is None else self.answer.model or self.answer.served_model
 
     @property
     def served_model(self) -> str | None:

@@ -10,22 +10,20 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ..answers.deltas import Usage
 from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
-from ..http.observer import observer
-from ..http.waits import named_wait
 from ..store.answers import Kept
-from .causes import is_hopeless, is_outage, wait_named_by
+from .causes import FailuresInARow, TooMany, is_hopeless, is_outage, may_be_sent_again, wait_named_by
 from .elsewhere import Shipment, ask_by_executor
+from .here import ask_here
 from .pace import count_tokens, tokens_of, wait_for_place
 from .plan import Plan
 from .result import BadPrompt, Outcome, Result
 from .task import Bundle, Place, Task
-from .workers import TOO_MANY
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +66,7 @@ class Run:
         self._done: dict[int, Outcome] = {}
         self._is_read = False  # to the end of the tasks
         self._awaited: int | None = None
-        self._failures = 0  # in a row
+        self._failures = FailuresInARow(plan.max_failures)
         self._answers = 0
         self._halted = threading.Event()  # nothing more is sent
         self._stopping = threading.Event()
@@ -79,6 +77,7 @@ class Run:
         self._out_of_time = DeadlineExceededError(f"the max_time of {plan.max_time:g} s has passed", limit="total")
         self.dropped = 0  # prompts whose calls were closed
         self.reason: BaseException | None = None  # why nothing more is sent
+        self.too_many: TooMany | None = None  # failures in a row, if the reason is the last one of these
 
     def result(self, index: int) -> Outcome | None:
         """Wait for the result of a prompt; None at the end of the prompts, or if there is a ``reason``."""
@@ -243,33 +242,12 @@ class Run:
         try:
             if self._shipment is not None:
                 return ask_by_executor(self._plan, self._shipment, bundle)
-            return [(self._ask(bundle), time.monotonic() - began_at)]
+            return [(ask_here(self._plan, bundle, self._stopping), time.monotonic() - began_at)]
         except Exception as error:  # noqa: BLE001  a result
-            if len(bundle.tasks) > 1 and not is_hopeless(error):
+            if len(bundle.tasks) > 1 and not is_hopeless(error, has_answered=self._workers.was_reached):
                 self._bundles = False  # the executor's own, of one of these prompts: each is sent on its own
                 return []
             return [(error, time.monotonic() - began_at)]
-
-    def _ask(self, bundle: Bundle) -> Kept:
-        waits_until = -math.inf  # as the service asked this call to
-
-        def observe(status: int, headers: Mapping[str, str]) -> None:
-            nonlocal waits_until
-            self._workers.observe(status, headers)
-            if status == TOO_MANY and (wait := named_wait(headers)) is not None:
-                waits_until = time.monotonic() + wait
-
-        def begin(close: Callable[[], None]) -> None:
-            bundle.close = close
-            if self._stopping.is_set():
-                close()
-
-        (task,) = bundle.tasks
-        observer.set(observe)
-        kept = self._plan.calls.ask(task.prompt, task.provider, begin)
-        if time.monotonic() < waits_until:  # which another provider of a chain did not ask for
-            self._workers.resume()
-        return kept
 
     def _result(self, task: Task, outcome: Kept | Exception, seconds: float) -> Result[Any] | None:
         label = self._plan.label(task.index)
@@ -281,9 +259,17 @@ class Run:
         except Exception as error:  # noqa: BLE001  a result
             if self._stopping.is_set():
                 return None
-            attempts = _times(task, error.attempts if isinstance(error, G4FLiteError) else None)
+            attempts = task.times(error.attempts if isinstance(error, G4FLiteError) else None)
             self._count(task, getattr(error, "usage", None), has_failed=not getattr(error, "partial", ""))
-            return Result(task.index, task.input, error=error, attempts=attempts, seconds=seconds, label=label)
+            return Result(
+                task.index,
+                task.input,
+                error=error,
+                attempts=attempts,
+                seconds=seconds,
+                label=label,
+                asked_model=self._plan.asked_model(task),
+            )
         is_shared = task.place is not None and self._keep(task.place, outcome) and self._plan.is_shared(task.index)
         self._count(task, answer.usage)
         return Result(
@@ -291,7 +277,7 @@ class Run:
             task.input,
             answer,
             output,
-            attempts=_times(task, outcome.attempts),
+            attempts=task.times(outcome.attempts),
             seconds=outcome.seconds,
             passed_over=outcome.passed_over,
             is_shared=is_shared,
@@ -337,9 +323,7 @@ class Run:
         self._waiting.append(task)
         if self._workers.pause(wait):
             logger.info("the batch waits: %s", error)
-            self._failures += 1  # a service that goes on refusing stops the batch
-        if self._failures >= self._plan.max_failures:
-            self._halt(error)
+            self._count_failure(error)  # a service that goes on refusing stops the batch
         return True
 
     def _wait_for_service(self, task: Task, result: Result[Any], error: Exception) -> bool:
@@ -361,33 +345,46 @@ class Run:
             self._halt(error)
         return True
 
+    def _send_again(self, task: Task, result: Result[Any], error: Exception) -> bool:
+        """Put a prompt whose answer was cut at the end of the queue; the lock is held.
+
+        :returns: False if it was there before for that, or its call is to be made once
+        """
+        if task.was_cut or task.prompt.retry is None or not may_be_sent_again(error):
+            return False
+        logger.info("prompts[%s] will be sent once more: %s", self._plan.label(task.index), error)
+        task.was_cut = True
+        task.sent = result.attempts or task.sent + 1
+        self._waiting.append(task)
+        return True
+
+    def _count_failure(self, error: Exception) -> None:
+        """Count a failure, and stop the batch if it is one too many in a row; the lock is held."""
+        if self.reason is None and (too_many := self._failures.add(error)):
+            self.too_many = too_many
+            self._halt(error)
+
     def _note(self, task: Task, result: Result[Any]) -> bool:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
         if result.is_stored:
             self._workers.was_reached = True  # it says nothing about the service now
         elif error is None:
-            self._failures = 0
+            self._failures.end()
             self._answers += 1
             self._workers.reached(task.began_at)
             self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
-        elif self._put_back(task, result, error) or self._wait_for_service(task, result, error):
+        elif any(put(task, result, error) for put in (self._put_back, self._wait_for_service, self._send_again)):
             return True
         else:
-            self._failures += 1
             logger.warning("prompts[%s] failed: %s", self._plan.label(task.index), result.error_text)
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
                 self._workers.refused(error.retry_after)
-            if is_hopeless(error) or (wait_named_by(error) or 0.0) > self._workers.longest_pause:
+            is_too_long = (wait_named_by(error) or 0.0) > self._workers.longest_pause
+            if is_too_long or is_hopeless(error, has_answered=self._workers.was_reached):
                 self._halt(error)
                 return False
-            if self._failures >= self._plan.max_failures:
-                self._halt(error)
+            self._count_failure(error)
         self._done[result.index] = result
         self._on_result(result)
         return True
-
-
-def _times(task: Task, attempts: int | None) -> int | None:
-    """Return how many times a prompt was sent, those before it was put back included."""
-    return attempts if attempts is None or not task.sent else attempts + task.sent

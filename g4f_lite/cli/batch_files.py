@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..batch.answer_files import Writer, answers_in, check_names
-from ..batch.files import Row, format_of, opened, read_rows
+from ..batch.files import Row, format_of, opened, read_rows, wrong_byte
 from ..batch.summary import counted
 from ..store.answers import AnswerStore
 from .batch_output import OutputFile
@@ -184,10 +184,22 @@ class BatchFiles:
         except OSError as error:
             raise Misuse(f"cannot read {self.name}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise Misuse(f"{self.name} is not UTF-8 text: {error.reason} at byte {error.start:,}{_AS_UTF_8}") from error
+            place = self._place_of(error)
+            raise Misuse(f"{self.name} is not UTF-8 text: {error.reason}{place}{_AS_UTF_8}") from error
         except ValueError as error:
             hint = next((hint for words, hint in _HINTS.items() if str(error).endswith(words)), "")
             raise Misuse(f"{self.name}, {error}{hint}") from error
+
+    def _place_of(self, error: UnicodeDecodeError) -> str:
+        """Say where a byte is that is not UTF-8; "" for what is neither all there nor can be read once more."""
+        lines: Iterable[bytes] = ()
+        with ExitStack() as stack:
+            if _is_standard(self.source):
+                lines = io.BytesIO(error.object)
+            elif self.source.is_file():
+                lines = stack.enter_context(self.source.open("rb"))
+            line, byte = wrong_byte(lines)
+        return f" in line {line:,}, at byte {byte:,}" if line else ""
 
     def _skip(self) -> None:
         self.skipped += 1

@@ -204,7 +204,8 @@ class BatchRun:
             yield
         except BatchStoppedError as error:
             kind = Passing if error.error is None or _goes_on(error.error) else Failure
-            raise kind("; ".join([message_of(error), *self._hints(error.error)])) from error
+            hints = self._hints(error.error, is_stuck=self.results.stops_again and kind is Failure)
+            raise kind("; ".join([message_of(error), *hints])) from error
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error
         except KeyboardInterrupt:
@@ -227,10 +228,11 @@ class BatchRun:
         again = "the same command, without --fresh," if self.fresh and has_answers else "the same command"
         return f"{again} sends the failed rows again"
 
-    def _hints(self, reason: Exception | None = None) -> list[str]:
+    def _hints(self, reason: Exception | None = None, *, is_stuck: bool = False) -> list[str]:
         """Say how to go on, and what is as it was.
 
         :param reason: why the batch stopped
+        :param is_stuck: whether it would stop there again
         """
         if isinstance(self.results, HostedBatch):
             return ["the service goes on, and the same command fetches the answers"]
@@ -238,17 +240,19 @@ class BatchRun:
         has_answers = usage.done > usage.failures
         earlier = [f"{files.output.path} is as it was"] if files.earlier else []
         others = [told] if (told := self.fallbacks.told(usage.answered_by)) else []
+        stuck = ["the same command would meet these prompts first: take them out, or raise N"] if is_stuck else []
         if not has_answers and reason is not None and not _goes_on(reason):
-            return earlier  # the same command would end in the same way
+            return [*stuck, *earlier]  # the same command would end in the same way
         spent = told_of_cost(usage, self._cost())
         if files.store is None:
-            return [*others, f"use --store to go on later{spent}"]
+            return [*stuck, *others, f"use --store to go on later{spent}"]
         if not has_answers:
             return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
         more = f", for up to {told_limit(reason.max_cost)} more" if isinstance(reason, CostLimitError) else ""
-        return [*others, f"the answers so far are in {files.store}{rows}, and {again} goes on{more}{spent}", *earlier]
+        goes_on = "" if is_stuck else f", and {again} goes on{more}"
+        return [*stuck, *others, f"the answers so far are in {files.store}{rows}{goes_on}{spent}", *earlier]
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""

@@ -40,6 +40,7 @@ _IN_OPTIONS: _Rules = (
     (r"; client\.chat\.completions\.create\(n=…\) gives several", ""),
     (r"(?<= in the environment), or pass (?!api_key=)\w+=", ""),  # a Secret of a provider of one's own
     (r"(?<=; give a longer timeout=), or the chain a longer each=,", ""),
+    (r"; reading the results again goes on", ""),
     (r"; (?:what had arrived|the text) is in \.partial of this error", ""),
     (r"\bthe prompt is blank; give a text or a list of messages", "the prompt is blank"),
     (r"\bleave out earlier messages\b", "leave out earlier messages, as `g4f-lite chat --max-characters N` does"),
@@ -62,6 +63,7 @@ _IN_OPTIONS: _Rules = (
     (r"\bprovider='([^']*)'", r"-p \1"),
     (r"(?<=, as in )\w+\(…, model='([^']*)'\)", r"-p PROVIDER:\1"),
     (r"\bprice=\(P, A\)", "--price P,A"),
+    (r"\bmax_failures_in_a_row=(?=N)", "--max-failures "),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
     (r"\b(?P<name>max_cost|max_outage|max_pause|max_time)\b(?= must be | of \$?\d| cannot hold)", _option),
     (r"\b(?P<name>api_key|base_url|response_format)\b=?", _option),

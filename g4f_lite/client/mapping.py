@@ -203,7 +203,8 @@ class ManyPrompts:
         :param rpm: requests per minute; None without a limit
         :param tpm: tokens per minute, of prompts and answers; None without a limit
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
-        :param max_failures_in_a_row: how many failures, one after the other, stop the batch
+        :param max_failures_in_a_row: how many failures, one after the other, stop the batch; of those that are of one
+            prompt each, such as one that is too long, it is five times as many
         :param max_pause: the seconds for which the service may ask to wait; a longer wait stops the batch
         :param max_outage: the seconds for which the service may be out of reach, once it has answered, which answers in
             the store show too; a longer outage stops the batch

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import requests
 
-from ..answers.deltas import Delta, Finish, checked, is_content
+from ..answers.deltas import Delta, Finish, checked, is_content, no_end
 from ..answers.images import ImageResponse
 from ..answers.interruption import short_interrupt
 from ..answers.price import PricedAt
@@ -34,7 +34,7 @@ from ..http.redact import scrub, secrets_in_fields
 from ..http.retry import OnRetry, RetryBudget, attempts
 from ..http.route import Route
 from ..prompt import Prompt
-from ..timeout import CallRetry, RetryLike, Timeout
+from ..timeout import CallRetry, RetryLike, RetryPolicy, Timeout
 from .hooks import Requests, first_of, naming, quote, raise_unread
 from .image_fetch import fetch_image
 from .sending import at_step, not_read, send_prompt, token_of
@@ -124,7 +124,7 @@ class Call(CheckedSource):
                 return
             first, rest, body = opened
             self.response = Response(body.status, body.headers)
-            last, begun = first, is_content(first)
+            last, begun, ended = first, is_content(first), False
             try:
                 if begun:
                     deadline.lift_first_limit()
@@ -138,18 +138,25 @@ class Call(CheckedSource):
                             deadline.lift_first_limit()
                         if isinstance(last, ImageResponse):
                             self._fetch(last, exchange)
+                        elif isinstance(last, Finish):
+                            ended = True
                         yield last
                 except Exception as error:
                     raise_unread(error, service, body, begun=True)
                     raise
                 body.drain()
-                if not begun or not isinstance(last, Finish):  # which the stream will call empty, or interrupted
+                if not begun or not isinstance(last, Finish):  # which the stream calls empty, or which was cut
                     exchange.abandon()
+                    if begun and not ended:
+                        raise no_end()
             except TransportError as error:
-                step = error.step or "stream"
-                raise StreamInterruptedError(f"the answer was cut: {error.message}", step=step) from error
+                step, may_retry = error.step or "stream", self._may_repeat()
+                text = f"the answer was cut: {error.message}"
+                raise StreamInterruptedError(text, step=step, may_retry=may_retry) from error
             except G4FLiteError as error:
                 complete(error, body)
+                if isinstance(error, StreamInterruptedError):
+                    error.may_retry &= self._may_repeat()
                 raise
             finally:
                 rest.close()  # while the session is lent, so that a finally of deltas has another one
@@ -161,6 +168,10 @@ class Call(CheckedSource):
             self._exchange.scrub(error)
         elif not sys.is_finalizing():  # when Python ends, nothing is sent, and re can compile nothing
             scrub(error, _secrets(self._service, self._prompt))
+
+    def _may_repeat(self) -> bool:
+        """Return whether the retry policy lets a prompt be sent more than once; one of tenacity's own is not asked."""
+        return isinstance(self._retry, RetryPolicy) and self._retry.attempts > 1
 
     def _attempt(self, exchange: Exchange) -> tuple[Delta, Iterator[Delta], Body]:
         """Send the prompt, and again if that can mend it: with another token or session, or without a field."""

@@ -87,6 +87,18 @@ def words_of(error: G4FLiteError) -> str | None:
     return f"{words}, status {status}" if words and isinstance(status, int) and status >= 400 else words
 
 
+def is_of_one_prompt(error: Exception) -> bool:
+    """Return whether an error is of one prompt, so that another one may well be answered.
+
+    One of a chain that asked none of its members says nothing about the prompt.
+    """
+    return isinstance(error, G4FLiteError) and not _is_skipped(error) and words_of(error) is None
+
+
+def _is_skipped(error: G4FLiteError) -> bool:
+    return error.skipped or (isinstance(error, AllProvidersFailedError) and all(map(_is_skipped, error.errors)))
+
+
 def _is_of_this_prompt(kind: type[G4FLiteError], status: Any) -> bool:
     """Return whether an error's status refuses one prompt, as a filter or a firewall does that dislikes its words.
 

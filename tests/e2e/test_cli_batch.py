@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +216,15 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             "there are a; write {{ and }} for braces that name no column",
         ),
         ("in.csv", "a,b\n1,2,3\n", ["--prompt", "{a}"], "line 2 has not as many columns as the first line"),
+        *(
+            ("in.csv", f"a,b\n1,2\n\n3,{rest}", ["--prompt", "{a}"], f"line 4: a quote is not closed, or one in {told}")
+            for rest, told in (
+                ('"4\n5,6\n7,8\n', "a quoted text is not doubled (unexpected end of data in line 6)"),
+                ('"4\n5,"6"\n', "a quoted text is not doubled (',' expected after '\"' in line 5)"),
+                ('"4" of 5\n', "a quoted text is not doubled (',' expected after '\"' in line 4)"),
+            )
+        ),
+        ("in.csv", 'a\n1\n"2\n3"\n" \n "\n', [], "in.csv, line 5: the column 'a' is empty"),
         ("in.jsonl", '"one"\n{', [], "line 2 is not JSON"),
         (
             "in.jsonl",
@@ -241,9 +253,26 @@ def test_a_missing_file_and_one_that_is_not_text(here: list[str], tmp_path: Path
     missing = call("batch", str(tmp_path / "none.txt"), "-o", str(tmp_path / "out.csv"), *here)
     assert missing.stderr == f"Error: cannot read {tmp_path / 'none.txt'}: No such file or directory\n"
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "in.txt").write_bytes(b"one\n\xff\xfe\n")
-    words = "is not UTF-8 text: invalid start byte at byte 4; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
-    assert_failed(call("batch", str(tmp_path / "in.txt"), *here), words, code=2)
+    latin = "\N{SNOWMAN} a prompt\n".encode() * 2000 + b"caf\xe9\n"  # more than a block of the decoder
+    (tmp_path / "in.txt").write_bytes(latin)
+    place = f"line 2,001, at byte {latin.index(0xE9):,}"
+    words = f"is not UTF-8 text: invalid continuation byte in {place}; save it as UTF-8, which a spreadsheet calls 'CSV"
+    assert_refused(call("batch", str(tmp_path / "in.txt"), *here), "in.txt " + words)
+    assert_refused(call("batch", "-", *here, stdin=latin), "standard input " + words)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+def test_a_pipe_that_is_not_text_is_not_read_once_more(here: list[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.txt")
+
+    def write() -> None:
+        (tmp_path / "in.txt").write_bytes(b"caf\xe9\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    done = call("batch", str(tmp_path / "in.txt"), *here)
+    writer.join(SECONDS)
+    assert_refused(done, "in.txt is not UTF-8 text: invalid continuation byte; save it as UTF-8")
 
 
 @pytest.mark.parametrize(

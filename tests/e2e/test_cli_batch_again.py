@@ -14,7 +14,7 @@ from g4f_lite.emulator import Emulator
 from g4f_lite.providers import selection
 from g4f_lite.testing import Scripted
 
-from .command import assert_refused, call
+from .command import assert_failed, assert_refused, call
 
 EMPTY = 'text\none\n""\ntwo\n" "\nthree\n""\n'
 
@@ -304,3 +304,41 @@ def test_a_batch_that_names_no_provider_tells_once_that_the_embedded_model_answe
     done = call("batch", str(tmp_path / "in.txt"), G4F_LITE_PROVIDER=named, GROQ_API_KEY=key)
     assert done.stderr.count("Note: no provider is named, and the embedded model answers; ") == told
     assert json.loads(done.stdout)["answer"] == "1"
+
+
+@pytest.fixture
+def bad_rows(here: list[str], tmp_path: Path) -> list[str]:
+    (tmp_path / "in.txt").write_text("".join(f"row {number}\n" for number in range(20)), encoding="utf-8")
+    return ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here]
+
+
+def test_rows_that_each_fail_for_themselves_stop_the_batch_only_if_there_are_very_many(
+    emulator: Emulator, bad_rows: list[str], tmp_path: Path
+) -> None:
+    emulator.fail("status", status=400, nth=2, times=15)
+    done = call(*bad_rows, "--max-failures", "2")
+    told = "; it stops after 10 prompts in a row that fail for reasons of their own, or 5 × N with --max-failures N; "
+    told += "the same command would meet these prompts first: take them out, or raise N; the answers so far are in "
+    told += f"{tmp_path / 'out.jsonl.store'}, their rows in {tmp_path / 'out.jsonl.partial'}; 2 tokens of prompts"
+    assert_failed(done, "the batch stopped after 1 answer and 10 failures: OpenAICompatible, prompt: status 400", told)
+    assert len(asked(emulator)) == 11
+    emulator.reset()
+    emulator.fail("status", status=400, times=15)
+    done = call(*bad_rows, "--max-failures", "4")
+    assert_failed(done, "15 of 20 prompts failed: ", printed=done.stdout)
+    assert asked(emulator)[-1] == "row 19"
+
+
+def test_failures_of_the_service_stop_the_batch_and_the_same_command_goes_on(
+    emulator: Emulator, bad_rows: list[str], tmp_path: Path
+) -> None:
+    emulator.fail("status", status=500, nth=2, times=None)
+    done = call(*bad_rows, "--max-failures", "2")
+    told = "; it stops after 2 failures in a row, or N with --max-failures N; the answers so far are in "
+    told += (
+        f"{tmp_path / 'out.jsonl.store'}, their rows in {tmp_path / 'out.jsonl.partial'}, and the same command goes on"
+    )
+    assert_failed(done, "the batch stopped after 1 answer and 2 failures: ", told, code=3)
+    emulator.reset()
+    assert call(*bad_rows).returncode == 0
+    assert asked(emulator) == [f"row {number}" for number in range(1, 20)]

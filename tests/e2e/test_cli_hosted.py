@@ -47,7 +47,7 @@ def test_a_hosted_batch_is_answered_by_the_service(emulator: Emulator, here: lis
         assert [line["answer"] for line in lines(tmp_path / "out.jsonl")] == ["one", None, "three"]
         assert [line["prompt"] for line in lines(tmp_path / "failed.jsonl")] == ["two"]
     assert [request.method for request in emulator.requests if request.step == "batches"] == ["POST", "GET", "GET"]
-    for limit in ("--max-time", "--max-cost"):
+    for limit in ("--max-time", "--max-cost", "--max-failures"):
         assert_refused(call(*hosted, limit, "5", *here), f"{limit} cannot be used with --hosted")
     assert call(*hosted, "--estimate", *here).stdout.startswith("0 prompts to send, 2 answers stored, 1 failed; ")
     (tmp_path / "in.txt").write_text("other\nones\nhere\n", encoding="utf-8")

@@ -22,6 +22,7 @@ from g4f_lite import (
     QuotaExceededError,
     Reasoning,
     Refusal,
+    ResponseStatusError,
     Revision,
     ServiceError,
     ToolCallDelta,
@@ -57,6 +58,8 @@ class Shout(BaseProvider):
         self.asked.append(text)
         if text.startswith("fail"):
             raise ServiceError(text)
+        if text.startswith("down"):
+            raise ResponseStatusError(text, status=500)
         if text.startswith("quota"):
             raise QuotaExceededError("no credit is left")
         if text.startswith("key"):

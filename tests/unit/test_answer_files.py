@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Answer, ServiceError, Usage
+from g4f_lite import Answer, RefusalError, ServiceError, Usage
 from g4f_lite.batch.answer_files import Writer, answers_in, check_names
 from g4f_lite.batch.files import Row
 from g4f_lite.batch.result import Result
@@ -55,6 +55,17 @@ def test_a_line_says_who_answered_and_of_which_kind_an_error_is() -> None:
     names = ("provider", "model", "served_model", "error_type", "status")
     assert [cut[name] for name in names] == ["Groq", "big", "big-2", None, None]
     assert [failed[name] for name in names] == ["Groq", None, None, "ServiceError", 503]
+
+
+def test_each_line_has_the_same_keys_also_without_an_answer() -> None:
+    refused: Result[Any] = Result(2, "three", error=RefusalError("no", partial="I cannot."), asked_model="big")
+    assert refused.error is not None
+    refused.error.usage = Usage(3, 2)  # type: ignore[attr-defined]
+    lines = [json.loads(line) for line in written("jsonl", (CUT, FAILED, refused, EMPTY), is_json=True).splitlines()]
+    assert len({tuple(line) for line in lines}) == 1
+    counts = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    assert [lines[2][name] for name in ("refusal", "usage", "model")] == ["I cannot.", counts, "big"]
+    assert {lines[3][name] for name in lines[3] if name != "id"} == {None}
 
 
 def test_a_line_of_the_batch_api_has_the_model_that_answered() -> None:

@@ -252,15 +252,15 @@ def test_a_batch_that_stopped_goes_on_with_the_same_prompt(kind: Any) -> None:
 
 
 def test_many_failures_in_a_row_stop_the_batch(client: Client) -> None:
-    results = client.map(["one", *["fail"] * 100], workers=1, max_failures_in_a_row=5)
+    results = client.map(["one", *["down"] * 100], workers=1, max_failures_in_a_row=5)
     seen: list[Result[Any]] = []
-    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 1 answer and 5 failures: .*fail"):
+    with pytest.raises(BatchStoppedError, match=r"the batch stopped after 1 answer and 5 failures: .*down; it stops"):
         seen.extend(results)
     assert [result.error is None for result in seen] == [True, False, False, False, False, False]
 
 
 def test_failures_between_answers_do_not_stop_it(client: Client) -> None:
-    results = client.map(["fail", "one"] * 20, workers=1, max_failures_in_a_row=2)
+    results = client.map(["down", "one"] * 20, workers=1, max_failures_in_a_row=2)
     assert len(results.failed) == 0
     assert len(list(results)) == 40
     assert len(results.failed) == 20

@@ -20,6 +20,10 @@ from g4f_lite.testing import Scripted
         ("rpm must be above 0, not 0.0", "--rpm must be above 0, not 0.0"),
         ("max_time must be above 0 seconds, not 0.0", "--max-time must be above 0 seconds, not 0.0"),
         ("down for the max_outage of 600 s", "down for the --max-outage of 600 s"),
+        (
+            "or N with max_failures_in_a_row=N; reading the results again goes on",
+            "or N with --max-failures N",
+        ),
         ("stopped: the max_cost of $0.5 is reached", "stopped: the --max-cost of $0.5 is reached"),
         ("stopped: the max_time of 60 s has passed", "stopped: the --max-time of 60 s has passed"),
         ("it has no option 'jobs': write workers=", "it has no option 'jobs': write --workers"),

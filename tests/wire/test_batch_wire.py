@@ -65,6 +65,22 @@ def test_what_is_refused_for_longer_than_a_call_waits_is_sent_again(emulator: Em
     assert (results.usage.retries, results.usage.failures, len(emulator.requests)) == (1, 0, 4)
 
 
+@pytest.mark.parametrize("fault", ["cut", "reset", "end"])
+@pytest.mark.parametrize("in_chain", [False, True])
+@pytest.mark.parametrize(("retry", "again"), [(QUICK, True), (RetryPolicy(attempts=1), False), (None, False)])
+def test_an_answer_that_a_server_cuts_is_asked_for_once_more_where_calls_are_repeated(
+    emulator: Emulator, fault: str, in_chain: bool, retry: RetryPolicy | None, again: bool
+) -> None:
+    emulator.fail(fault, after=1)
+    server = OpenAICompatible(f"{emulator.url}/v1", model="m", retry=retry)
+    client = Client(Fallback([server, Echo()]) if in_chain else server)
+    results = client.map(["one two three", "four"], workers=1, progress=False)
+    assert [result.text for result in results] == ["one two three" if again else None, "four"]
+    assert (results.usage.retries, results.usage.failures) == ((1, 0) if again else (0, 1))
+    asked = [request.json()["messages"][-1]["content"] for request in emulator.requests]
+    assert asked == ["one two three", "four", *["one two three"] * again]
+
+
 def test_a_wrong_key_stops_the_batch_after_what_came_before(emulator: Emulator) -> None:
     emulator.fail("status", status=401, nth=20, times=None)
     results = client_of(emulator).map([f"prompt {number}" for number in range(500)], workers=4)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ...answers.price import PriceLike
+from ...batch.causes import MOST_FAILURES
 from ...batch.cost_limit import told_limit
 from ...batch.files import FORMATS
 from ...batch.results import BatchResults
@@ -41,6 +42,7 @@ _LIVE = {
     "workers": "auto",
     "max_pause": LONGEST_PAUSE,
     "max_outage": LONGEST_OUTAGE,
+    "max_failures_in_a_row": MOST_FAILURES,
     "fresh": False,
     "reject_provider": (),
 }
@@ -101,6 +103,14 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     type=Seconds(),
     default=LONGEST_OUTAGE,
     help="Stop if the service, having answered before, is out of reach for more than S seconds; 600 by default.",
+)
+@click.option(
+    "--max-failures",
+    "max_failures_in_a_row",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=MOST_FAILURES,
+    help=f"Stop after N failures of the service in a row; {MOST_FAILURES} by default.",
 )
 @click.option(
     "--max-time",
@@ -329,5 +339,5 @@ def _refuse_live_options(options: dict[str, Any]) -> None:
     """
     for name, usual in _LIVE.items():
         if options[name] != usual:
-            option = name.replace("_", "-")
+            option = name.removesuffix("_in_a_row").replace("_", "-")
             raise Misuse(f"--{option} cannot be used with --hosted, where the service decides when it answers")
