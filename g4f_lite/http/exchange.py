@@ -47,6 +47,8 @@ class Exchange:
     :param name: the provider's name, for logs
     :param secrets: lists the strings that no message may show, besides those of the session
     :param sent: where each request's headers are noted, and its URL with and without what the session added
+    :ivar confirm: see :class:`.transfer.Transfer`
+    :ivar socket_path: see :class:`.transfer.Transfer`
     :ivar attempts: how many attempts the call has made
     :ivar bootstraps: how many tokens it has fetched
     :ivar login: the token that it uses
@@ -69,6 +71,8 @@ class Exchange:
         self.secrets = secrets
         self.used: list[str] = []  # secrets: passwords of proxies, and tokens, which a later one replaces
         self.sent = [] if sent is None else sent
+        self.confirm: Callable[[Deadline], None] | None = None
+        self.socket_path = ""
         self.attempts = 0
         self.bootstraps = 0
         self.login: Login | None = None
@@ -126,7 +130,8 @@ class Exchange:
         wrapped: G4FLiteError | None = None  # raised on the way, such as by an address guard
         # What a server took whole it may be thinking about, or drawing.
         awaits = "first" if step == "prompt" or (request.method == "POST" and step != "bootstrap") else "read"
-        transfer = Transfer(deadline, guard, awaits)
+        new_transfer = functools.partial(Transfer, deadline, guard, self.confirm, self.socket_path, awaits)
+        transfer = new_transfer()
         if not isinstance(session, Session):  # nobody tells there when the request is sent
             transfer.silence = awaits
         try:
@@ -151,7 +156,7 @@ class Exchange:
                     raise
                 deadline.check()
                 logger.debug("%s: %s: replacing a connection that the server had closed", self.name, step)
-                transfer = Transfer(deadline, guard, awaits)
+                transfer = new_transfer()
                 response = _send(send, settings, transfer)
         except G4FLiteError as error:
             self._log_failure(error, request, step, began)

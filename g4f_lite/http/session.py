@@ -121,7 +121,7 @@ class _Pool:
 
     vcrpy and others put a connection class of their own in urllib3's place for a while.  Theirs is used as it is, and
     no connection is used while another class than its own is in force: a recorder would miss it, or a replay would
-    call the real service.
+    call the real service.  Only where a request has a way of its own, which theirs would not take, it is not used.
     """
 
     ConnectionCls: Any
@@ -140,6 +140,9 @@ class _Pool:
 
     def _class_in_force(self) -> Any:
         kind = super().ConnectionCls  # type: ignore[misc]
+        transfer = running_transfer.get()
+        if transfer is not None and transfer.confirm is not None:
+            kind = next(base for base in kind.__mro__ if base.__module__.startswith("urllib3."))
         return _under_deadline(kind) if kind.__module__.startswith("urllib3.") else kind
 
 

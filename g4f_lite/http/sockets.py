@@ -25,7 +25,8 @@ def open_socket(connection: Any, transfer: Transfer) -> socket.socket:
     urllib3 and PySocks make their sockets where nobody can reach them, so nothing could end a slow attempt
     before its own timeout.
 
-    :param connection: urllib3's connection, which may be one to a proxy
+    :param connection: urllib3's connection, which may be one to a proxy; its host is a mere name where the transfer
+        has the path of a socket
     :param transfer: the request that is to go over it
     :raises urllib3.exceptions.HTTPError: if no address accepts the connection
     :raises G4FLiteError: if the call ended, or the address guard refuses an address
@@ -35,17 +36,22 @@ def open_socket(connection: Any, transfer: Transfer) -> socket.socket:
     socks = getattr(connection, "_socks_options", None)
     name, port = (socks["proxy_host"], socks["proxy_port"]) if socks else (connection.host, connection.port)
     refusal: Exception = NewConnectionError(connection, f"{name} has no address")
-    for family, address in _addresses(connection, name.strip("[]"), int(port)):
+    at_path = transfer.socket_path
+    found = _at_path(at_path) if at_path else _addresses(connection, name.strip("[]"), int(port))
+    for family, address in found:
         if transfer.address_guard is not None and not (socks or connection.proxy):
             transfer.address_guard(str(address[0]))
         sock = _socks_socket(family, socks) if socks else socket.socket(family, socket.SOCK_STREAM)
         try:
-            for option in (NO_DELAY, *(connection.socket_options or ())):
-                sock.setsockopt(*option)
-            keep_little_unsent(sock)
+            if not at_path:
+                for option in (NO_DELAY, *(connection.socket_options or ())):
+                    sock.setsockopt(*option)
+                keep_little_unsent(sock)
             sock.settimeout(deadline.limit_handshake())
             deadline.hold(sock)
             sock.connect((connection.host, connection.port) if socks else address)
+            if transfer.confirm is not None:
+                transfer.confirm(deadline)
             return sock
         except OSError as error:
             sock.close()
@@ -60,6 +66,10 @@ def open_socket(connection: Any, transfer: Transfer) -> socket.socket:
             sock.close()
             raise
     raise refusal
+
+
+def _at_path(path: str) -> list[tuple[int, Any]]:
+    return [(socket.AF_UNIX, path)]
 
 
 def _addresses(connection: Any, name: str, port: int) -> list[tuple[int, Any]]:

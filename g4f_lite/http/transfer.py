@@ -21,6 +21,9 @@ class Transfer:
 
     :param deadline: the limits of the call that the request belongs to
     :param address_guard: called with each IP address before it is connected to; raises to refuse it
+    :param confirm: called with the deadline once a connection is made, before a byte is sent over it; raises OSError
+        unless it leads where it should
+    :param socket_path: of the Unix socket that is connected to, in place of the host
     :param awaits: the limit of the silence after the request's last byte: ``"first"`` for a prompt, else ``"read"``
     :ivar connecting: whether a connection is being made
     :ivar past_proxy: whether no proxy can refuse the request any more
@@ -32,6 +35,8 @@ class Transfer:
 
     deadline: Deadline
     address_guard: Callable[[str], None] | None = None
+    confirm: Callable[[Deadline], None] | None = None
+    socket_path: str = ""
     awaits: str = "read"
     connecting: bool = False
     past_proxy: bool = False

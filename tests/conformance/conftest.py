@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import requests
 
 from g4f_lite import G4FLiteError, Local
 from g4f_lite.http.deadline import Deadline
+from g4f_lite.http.exchange import Exchange
+from g4f_lite.http.pool import PooledSession
+from g4f_lite.http.session import Session
+from g4f_lite.providers.local import engine as engine_module
 from g4f_lite.providers.local import weights
 from g4f_lite.providers.local.engine import Engine
 from g4f_lite.timeout import Timeout
@@ -34,7 +39,10 @@ def model() -> Path:
 @pytest.fixture(scope="session")
 def copy(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give another name of the model's file, for an engine of its own."""
-    path = tmp_path_factory.mktemp("copy") / "copy.gguf"
+    return renamed(model, tmp_path_factory.mktemp("copy") / "copy.gguf")
+
+
+def renamed(model: Path, path: Path) -> Path:
     try:
         path.hardlink_to(model)
     except OSError:  # another file system
@@ -65,3 +73,31 @@ def engine(local: Local) -> Engine:
 def engine_of(provider: Local) -> Engine:
     """Give a provider's engine, started where there is none."""
     return provider.runner.engine(provider.get_model(), Deadline(Timeout(60, 60, 60)))
+
+
+@pytest.fixture
+def at_port(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Local:
+    """Give a provider whose engine listens on a port, as it does where there are no Unix sockets."""
+    monkeypatch.setattr(engine_module, "place_of_socket", lambda _: "")
+    local = Local(renamed(model, tmp_path / "port.gguf"), timeout=60, retry=None, keep_alive=10)
+    assert engine_of(local).base_url.startswith("http://127.0.0.1:")
+    return local
+
+
+def get(
+    engine: Engine, page: str, key: str | None = None, *, patience: float = 10.0, **headers: str
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Ask an engine for a page; give the status, the headers and the body of its answer.
+
+    :param key: None for its own
+    :param patience: the seconds that it may be silent
+    """
+    headers["Authorization"] = f"Bearer {engine.token.partition(' ')[2] if key is None else key}"
+    with (
+        Deadline(Timeout(10, patience, 60)) as deadline,
+        Session() as session,
+        Exchange(PooledSession(session), deadline) as exchange,
+    ):
+        engine.reach(exchange)
+        body = exchange.send(requests.Request("GET", engine.base_url.removesuffix("/v1") + page, headers), "bootstrap")
+        return body.status, body.headers, body.read()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from g4f_lite import G4FLiteError, OpenAICompatible
+from g4f_lite import G4FLiteError, Local, OpenAICompatible
 from g4f_lite.emulator import Emulator
 
 ADDRESS = "http://service.example/v1"
@@ -63,6 +63,14 @@ def test_vcrpy_never_lets_a_request_through_while_it_replays(emulator: Emulator,
         with provider(emulator.url + "/v1") as another:
             assert another.create(messages="Hi") == "Hi"
     assert len(emulator.requests) == 3
+
+
+def test_vcrpy_lets_the_embedded_model_answer(local: Local, tmp_path: Path) -> None:
+    """Its address is another one in each process, so that nothing could be replayed."""
+    vcr = pytest.importorskip("vcr")
+    with vcr.use_cassette(str(tmp_path / "empty.yaml"), record_mode="none"):
+        assert local.create(messages="Hi", max_tokens=1)
+    assert not (tmp_path / "empty.yaml").exists()
 
 
 def test_vcrpy_keeps_no_key_where_headers_are_filtered(emulator: Emulator, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -14,25 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from unit.services import PIXEL
 
 from g4f_lite import Client, ContextLengthExceededError, Local, ModelNotSupportedError, OpenAICompatible, ServiceError
 from g4f_lite.cli.examination import Examiner
+from g4f_lite.providers.local import engine as engine_module
 from g4f_lite.providers.local import engines
-from g4f_lite.providers.local.engine import BearerAuth, Engine
+from g4f_lite.providers.local.engine import Engine
 
-from .conftest import COPY_CONTEXT, engine_of
+from .conftest import COPY_CONTEXT, engine_of, get
 from .tiny_model import PATCHES, write_tiny_model, write_tiny_projector
 
 PROMPT = "Why is the sky blue?"
+unix = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-
-
-def get(engine: Engine, page: str, **settings: Any) -> requests.Response:
-    """Ask the engine for a page as somebody who has its key."""
-    auth = BearerAuth(engine.token.partition(" ")[2])
-    return requests.get(engine.base_url.removesuffix("/v1") + page, auth=auth, timeout=10, **settings)
 
 
 def test_it_answers(local: Local) -> None:
@@ -110,19 +106,44 @@ def _turn(local: Local, messages: list[Any]) -> tuple[dict[str, str], Any]:
     return {"role": "assistant", "content": str(answer)}, answer.usage
 
 
-def test_only_the_loopback_interface_is_served(engine: Engine) -> None:
-    port = int(engine.base_url.split(":")[2].partition("/")[0])
-    assert engine.base_url == f"http://127.0.0.1:{port}/v1"
+@unix
+def test_nobody_else_can_connect_to_it(engine: Engine) -> None:
+    path = Path(engine.socket_path)
+    assert path.is_socket()
+    assert (path.parent.stat().st_uid, path.parent.stat().st_mode & 0o777) == (os.geteuid(), 0o700)
+
+
+@linux
+def test_it_has_no_port(engine: Engine) -> None:
+    sockets = {os.readlink(link) for link in Path("/proc", str(engine._process.pid), "fd").iterdir()}
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    assert not sockets & {f"socket:[{row[9]}]" for row in rows}
+
+
+@unix
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("why", ["no directory", "no socket"])
+def test_where_it_can_have_no_socket_it_has_a_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    if why == "no socket":  # as llama.cpp takes no path of this length
+        (tmp_path / ("long" * 30)).mkdir()
+    directory = tmp_path / ("long" * 30) / "directory"
+    monkeypatch.setattr(engine_module, "place_of_socket", lambda _: str(directory / "engine.sock"))
+    local = Local(write_tiny_model(tmp_path / "port.gguf"), context=COPY_CONTEXT, timeout=60, retry=None, keep_alive=0)
+    assert engine_of(local).base_url.startswith("http://127.0.0.1:")
+    assert local.create(messages=PROMPT, max_tokens=1)
+    assert not directory.exists()
+
+
+def test_only_the_loopback_interface_is_served(at_port: Local) -> None:
+    port = int(engine_of(at_port).base_url.split(":")[2].partition("/")[0])
     with socket.socket() as same_port:  # taken on every address, were the engine listening on all of them
         same_port.bind(("127.0.0.2", port))
 
 
 @pytest.mark.parametrize("page", ["/v1/models", "/props", "/metrics", "/tokenize"])
-@pytest.mark.parametrize("key", [None, "wrong"])
-def test_nobody_else_can_use_it(engine: Engine, page: str, key: str | None) -> None:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    answer = requests.get(engine.base_url.removesuffix("/v1") + page, headers=headers, timeout=10)
-    assert answer.status_code == 401
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_nobody_else_can_use_it(engine: Engine, page: str, key: str) -> None:
+    assert get(engine, page, key)[0] == 401
 
 
 @linux
@@ -135,17 +156,17 @@ def test_the_key_is_on_no_command_line_and_in_no_environment(engine: Engine) -> 
 
 
 def test_a_page_in_a_browser_reads_nothing(engine: Engine) -> None:
-    answer = get(engine, "/v1/models", headers={"Origin": "http://evil.example"})
-    assert answer.headers["Access-Control-Allow-Origin"] not in ("*", "http://evil.example")
+    _, headers, _ = get(engine, "/v1/models", Origin="http://evil.example")
+    assert headers["Access-Control-Allow-Origin"] not in ("*", "http://evil.example")
 
 
 @pytest.mark.parametrize("page", ["/", "/slots"])
 def test_what_nobody_needs_is_not_served(engine: Engine, page: str) -> None:
-    assert not get(engine, page).ok
+    assert get(engine, page)[0] >= 400
 
 
 def test_every_slot_has_its_own_context(engine: Engine) -> None:
-    properties = get(engine, "/props").json()
+    properties = json.loads(get(engine, "/props")[2])
     assert properties["total_slots"] == engine.slots.count == 4
     assert properties["default_generation_settings"]["n_ctx"] == engine.settings.context == 4096
 
@@ -172,8 +193,9 @@ def test_a_prompt_that_is_too_long_names_the_setting(local: Local) -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_prompt_that_is_too_long_is_understood_as_the_server_of_llama_cpp_says_it(
-    engine: Engine, stream: bool
+    at_port: Local, stream: bool
 ) -> None:
+    engine = engine_of(at_port)
     server = OpenAICompatible(engine.base_url, api_key=engine.token.partition(" ")[2], model="any")
     told = r"^the prompt is too long; .*; the service says: request \(\d+ tokens\) exceeds the available context size"
     with pytest.raises(ContextLengthExceededError) as caught:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from g4f_lite import EngineError, Local, ProviderNotConfiguredError, StreamInterruptedError
+from g4f_lite import EngineError, Local, ProviderNotConfiguredError, StreamInterruptedError, Timeout
+from g4f_lite.http.deadline import Deadline
 from g4f_lite.providers.local import engines
+from g4f_lite.providers.local.child import remove
 from g4f_lite.providers.local.engine import Engine
 
 from .conftest import COPY_CONTEXT, engine_of
@@ -28,8 +32,16 @@ from g4f_lite.providers.local import engines
 local = Local(sys.argv[1], context=1024, timeout=60, retry=None)
 
 
+def engine():
+    return engines._engines[next(reversed(engines._engines))]
+
+
 def pid():
-    return engines._engines[next(reversed(engines._engines))]._process.pid
+    return engine()._process.pid
+
+
+def say_where():
+    print(pid(), os.path.dirname(engine().socket_path), flush=True)
 
 
 def ask(provider=local, tokens=2):
@@ -80,14 +92,19 @@ def run(path: Path, code: str) -> tuple[int, list[str], str]:
 
 
 ENDS = {  # how a program ends, with its exit code and the last line that it says
-    "sys.exit in mid-answer": ("stream_in_background(); print(pid(), flush=True); sys.exit(3)", 3, ""),
+    "sys.exit in mid-answer": ("stream_in_background(); say_where(); sys.exit(3)", 3, ""),
     "an answer half read": (
-        "s = local.create_generator(messages='Hi'); next(s); print(pid()); raise ValueError('mine')",
+        "s = local.create_generator(messages='Hi'); next(s); say_where(); raise ValueError('mine')",
         1,
         "ValueError: mine",
     ),
     "killed": (
-        "stream_in_background(); print(pid(), flush=True); os.kill(os.getpid(), signal.SIGKILL)",
+        "stream_in_background(); say_where(); os.kill(os.getpid(), signal.SIGKILL)",
+        -signal.SIGKILL,
+        "",
+    ),
+    "killed, and its engine asked to end": (
+        "stream_in_background(); say_where(); os.kill(pid(), signal.SIGTERM); os.kill(os.getpid(), signal.SIGKILL)",
         -signal.SIGKILL,
         "",
     ),
@@ -100,7 +117,9 @@ def test_it_ends_with_the_program(tiny: Path, how: str) -> None:
     returned, out, error = run(tiny, code)
     assert returned == expected, error
     assert error.strip().rpartition("\n")[2] == last_line
-    assert wait_until_gone(int(out[0]))
+    process, directory = out
+    assert wait_until_gone(int(process))
+    assert not Path(directory).exists()
 
 
 FORKS = """
@@ -146,6 +165,25 @@ def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(tiny: Path) -> No
     assert engines_of[1][1] == first
     assert len({first, engines_of[2][1], engines_of[3][1]}) == 3
     assert all(wait_until_gone(int(process)) for _, process in engines_of)
+
+
+PORT_IN_CHILD = """
+local.start()
+print(pid(), flush=True)
+if os.fork() == 0:
+    ask()
+    print(pid(), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.once
+def test_a_forked_child_does_not_use_a_port_of_its_parents_engine(tiny: Path) -> None:
+    without_sockets = "import warnings; warnings.simplefilter('ignore'); del __import__('socket').AF_UNIX\n"
+    returned, out, error = run(tiny, without_sockets + PORT_IN_CHILD)
+    assert (returned, error) == (0, "")
+    assert len(set(out)) == 2
 
 
 @pytest.mark.usefixtures("tiny")
@@ -199,6 +237,15 @@ def test_a_crash_is_told_and_the_next_call_starts_it_anew(provider: Local) -> No
     assert process_of(engine_of(provider)) != process_of(engine)
 
 
+def test_one_whose_socket_has_been_tidied_away_is_replaced(provider: Local) -> None:
+    engine = engine_of(provider)
+    Path(engine.socket_path).unlink()
+    with pytest.warns(UserWarning, match=r"own\.gguf in memory twice"):
+        assert provider.create(messages="Hello", max_tokens=1)
+    assert process_of(engine_of(provider)) != process_of(engine)
+    os.kill(process_of(engine), signal.SIGKILL)
+
+
 def test_its_last_words_are_told(tiny: Path) -> None:
     provider = Local(tiny, context=COPY_CONTEXT, timeout=60, retry=None)
     engine = engine_of(provider)
@@ -215,6 +262,58 @@ def caught_error() -> Exception:
     from g4f_lite import TransportError
 
     return TransportError("lost")
+
+
+def take_port(engine: Engine) -> socket.socket:
+    return socket.create_server(("127.0.0.1", int(engine.base_url.split(":")[2].removesuffix("/v1"))))
+
+
+def take_directory(engine: Engine) -> socket.socket:
+    path = Path(engine.socket_path)
+    path.parent.mkdir()
+    taken = socket.socket(socket.AF_UNIX)
+    taken.bind(str(path))
+    taken.listen()
+    return taken
+
+
+@pytest.mark.parametrize("take", [take_port, take_directory])
+def test_whoever_has_taken_the_address_of_an_engine_that_ended_gets_nothing(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, take: Callable[[Engine], socket.socket]
+) -> None:
+    """The call found the engine running, or its connection kept, and it has ended since."""
+    provider: Local = request.getfixturevalue("at_port" if take is take_port else "provider")
+    engine = engine_of(provider)
+    monkeypatch.setattr(provider.runner, "engine", lambda *_, **__: engine)
+    assert provider.count_tokens("Hello")
+    os.kill(process_of(engine), signal.SIGKILL)
+    assert engine._ended.wait(GONE_SECONDS)
+    monkeypatch.setattr(os, "geteuid", lambda: -1)  # as the directory is now this user's
+    try:
+        with take(engine) as taken:
+            for ask in (provider.count_tokens, provider.embed, lambda text: provider.create(messages=text)):
+                with pytest.raises(EngineError, match=r"\.gguf crashed \(signal 9\) while it answered"):
+                    ask("Hello")
+                connection, _ = taken.accept()
+                with connection:
+                    assert connection.recv(1) == b""
+    finally:
+        remove(engine.socket_path)
+
+
+def test_a_process_that_does_not_say_that_it_is_there_is_sent_nothing(at_port: Local) -> None:
+    engine = engine_of(at_port)
+    os.kill(process_of(engine), signal.SIGSTOP)
+    try:
+        with (
+            Deadline(Timeout(0.1, 60, 60)) as call,
+            pytest.raises(TimeoutError, match="does not answer"),
+        ):
+            engine.confirm(call)
+    finally:
+        os.kill(process_of(engine), signal.SIGCONT)
+    with Deadline(Timeout(60, 60, 60)) as call:
+        engine.confirm(call)
 
 
 def test_an_answer_that_is_closed_leaves_the_engine_to_others(provider: Local) -> None:

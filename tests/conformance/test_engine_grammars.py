@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import requests
 
-from g4f_lite import Local, RetryPolicy, ServiceError, TransportError
+from g4f_lite import DeadlineExceededError, Local, RetryPolicy, ServiceError, TransportError
 from g4f_lite.providers.local import engine as engine_module
-from g4f_lite.providers.local.engine import BearerAuth, Engine
+from g4f_lite.providers.local.engine import Engine
 
-from .conftest import COPY_CONTEXT, engine_of
+from .conftest import COPY_CONTEXT, engine_of, get
 from .tiny_model import write_tiny_model
 
 # Each rule leads to the next one in two ways, and all of them are tried.
@@ -22,10 +21,9 @@ DOUBLING = "\n".join(["root ::= r0", *(f"r{each} ::= r{each + 1} | r{each + 1}" 
 
 def wait_until_stuck(engine: Engine) -> None:
     """Return when the engine answers nobody."""
-    with contextlib.suppress(requests.Timeout, requests.ConnectionError):
+    with contextlib.suppress(DeadlineExceededError):
         while True:
-            url, auth = engine.base_url.removesuffix("/v1"), BearerAuth(engine.token.partition(" ")[2])
-            assert requests.get(f"{url}/metrics", auth=auth, timeout=0.3).ok
+            assert get(engine, "/metrics", patience=0.3)[0] == 200
 
 
 @pytest.mark.usefixtures("model")

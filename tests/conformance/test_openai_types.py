@@ -10,10 +10,11 @@ import pytest
 
 from g4f_lite import Client, Finish, Identity, ImageResponse, Local, Reasoning, Refusal, ToolCallDelta, Usage
 from g4f_lite.emulator import Emulator
-from g4f_lite.providers.local.engine import Engine
 from g4f_lite.providers.local.gguf import read_metadata
 from g4f_lite.providers.local.manners import manner_of
 from g4f_lite.testing import Scripted
+
+from .conftest import engine_of
 
 openai = pytest.importorskip("openai", reason="the official package is not installed")
 chat_types = pytest.importorskip("openai.types.chat")
@@ -164,15 +165,15 @@ def test_tool_calls_are_the_same(emulator: Emulator, both: tuple[Any, Client]) -
 
 
 @pytest.mark.once
-def test_the_same_script_says_the_same_to_the_embedded_model(local: Local, engine: Engine, model: Path) -> None:
-    address, _, key = engine.token.partition(" ")
+def test_the_same_script_says_the_same_to_the_embedded_model(at_port: Local, model: Path) -> None:
+    address, _, key = engine_of(at_port).token.partition(" ")
     sampling = manner_of(read_metadata(model)).sampling
     theirs = openai.OpenAI(base_url=address, api_key=key)
-    with theirs.with_options(max_retries=0), Client(base_url=address, api_key=key) as ours, Client(local) as embedded:
+    with theirs.with_options(max_retries=0), Client(base_url=address, api_key=key) as ours, Client(at_port) as embedded:
         expected = script(theirs, "smollm2", extra_body=sampling)
         assert script(ours, "smollm2", extra_body=sampling) == expected
         assert script(embedded, None) == expected  # type: ignore[arg-type]
         assert script(embedded, expected[3]) == expected
     assert expected[0]
     assert expected[0] == expected[4]
-    assert expected[3] == expected[-1] == model.stem
+    assert expected[3] == expected[-1] == "port"

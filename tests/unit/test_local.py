@@ -270,6 +270,11 @@ class TestSettings:
         with pytest.raises(ValueError, match="proxy"):
             provider.create_generator(messages="Hello", proxy="no address")
 
+    def test_a_session_of_the_callers_is_not_used(self, path: Path) -> None:
+        """Its connections cannot be confirmed to lead to the engine."""
+        session = requests.Session()
+        assert Local(path, session=session).session is not session
+
     def test_the_name_in_a_completion_is_known(self, path: Path) -> None:
         assert Local().get_model("SmolLM2-135M-Instruct.Q4_1") == "smollm2"
         mine = Local(path)

@@ -1,13 +1,18 @@
-"""What ends the engine's process while the engine is asked whether it goes on."""
+"""What ends the engine's process while the engine is asked whether it goes on, and where it listens."""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from g4f_lite.providers.local import child
+from g4f_lite.providers.local.engine import place_of_socket
 
 SCRIPT = """
 import os, sys, threading, time
@@ -55,3 +60,26 @@ def test_an_engine_that_does_not_answer_is_ended(work: str, seconds: float, sile
     command = [sys.executable, "-c", SCRIPT, work, str(seconds), str(silence)]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == code, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users")
+def test_a_directory_is_private_only_if_it_is_new_and_its_file_system_knows_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert child.make_private(str(tmp_path / "mine"))
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
+    assert not child.make_private(str(tmp_path / "mine"))
+    assert not child.make_private("")
+    monkeypatch.setattr(os, "geteuid", lambda: -1)
+    assert not child.make_private(str(tmp_path / "another's"))
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs Unix sockets")
+def test_a_socket_is_where_its_path_is_short_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/short")
+    assert place_of_socket("name") == "/short/name/engine.sock"
+    monkeypatch.setattr(tempfile, "tempdir", "/" + "long" * 25)
+    assert place_of_socket("name") == "/tmp/name/engine.sock"
+    assert place_of_socket("n" * 100) == ""
+    monkeypatch.delattr(socket, "AF_UNIX")
+    assert place_of_socket("name") == ""

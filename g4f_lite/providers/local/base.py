@@ -15,6 +15,7 @@ from ...errors import G4FLiteError, ModelNotSupportedError, ProviderNotConfigure
 from ...http.body import Body
 from ...http.checks import check
 from ...http.deadline import Deadline
+from ...http.pool import SessionPool
 from ...http.route import Route
 from ...prompt import Prompt
 from ..hooks import read_error
@@ -51,6 +52,11 @@ class EngineProvider(OpenAIProvider):
         self.runner = runner
         super().__init__(base_url=NOWHERE, **settings)
         self.priced_at = ""
+
+    def _set_up(self) -> None:
+        super()._set_up()
+        # Not the caller's own session, whose connections cannot be confirmed to lead to the engine.
+        self.pool = SessionPool(make=self._make_session, size=self._pool_size)
 
     def __repr__(self) -> str:  # without a URL: the engine chooses one when it starts
         return f"{self.name}({vars(self).get('model') or self.default_model!r})"

@@ -50,7 +50,7 @@ class EngineCall(Call):
             except G4FLiteError as error:
                 self._service.explain(error)
                 raise
-        exchange.pooled.token = engine.token
+        engine.reach(exchange)
         self._held.close()  # of an attempt before this one
         self._held.enter_context(engine.in_use(self._keep_alive))
         slot = self._held.enter_context(engine.slots.lend(self._prompt.messages))

@@ -1,4 +1,4 @@
-"""What runs in the engine's process: llama.cpp behind its own HTTP server on loopback.
+"""What runs in the engine's process: llama.cpp behind its own HTTP server.
 
 ::
 
@@ -8,8 +8,11 @@ The folder is the one that llama.cpp's package is in.
 
 The program that starts it holds the other ends of its standard input and output.  Settings and key come
 as one line of JSON, the address goes back as another.  Later lines of the input say when the engine is
-used.  The process ends when its input does, which the operating system sees to however that program ends,
-and when it was unused for as long as it was told.
+used, or ask whether the process is there.  The process ends when its input does, which the operating
+system sees to however that program ends, and when it was unused for as long as it was told.
+
+The engine listens on a Unix socket in a directory that only its user can enter, so that nobody else can
+connect to it; or else on a port of ``127.0.0.1``.
 
 This file stands alone: the interpreter that runs it sees neither this package nor site-packages, nor
 anything that the environment or the current directory could put in their place.
@@ -19,11 +22,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 LOG_SECONDS = 0.3  # in which llama.cpp, which logs in a thread of its own, writes why it failed
 LOOK_SECONDS = 1.0  # between two looks at what may end the process
@@ -37,19 +41,23 @@ TOO_LONG = 75  # the exit code when the choice of a token took too much
 DELIVERY_SECONDS = 1.0  # from the last token until whoever asked has it, at least
 BATCH_TOKENS = 256  # of a prompt, computed in one go: no other request comes between
 IMAGE_BATCH_TOKENS = 512  # some models have to see all of an image in one go; llama.cpp's own number
+_socket = ""  # that the engine listens on
 
 
 class Announcements:
     """What the program says of its requests: a line ``begin SECONDS`` before each, and ``end`` after it.
 
-    :param keep_alive: seconds to wait for the first one; less than 0 is for ever
+    A line ``here NUMBER`` is answered.
+
+    :param settings: with the seconds to wait for the first request; less than 0 is for ever
     :ivar open: how many there are now
     :ivar last: when the last line came
     :ivar keep_alive: seconds to wait for the next request
     """
 
-    def __init__(self, keep_alive: float) -> None:
-        self.keep_alive = keep_alive
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.keep_alive = settings["keep_alive"]
+        self._settings = settings
         self.last = 0.0
         self.open = 0
         threading.Thread(target=self._listen, daemon=True).start()
@@ -57,11 +65,14 @@ class Announcements:
     def _listen(self) -> None:
         for line in iter(sys.stdin.buffer.readline, b""):
             word, _, seconds = line.partition(b" ")
+            if word == b"here":
+                say(self._settings, here=int(seconds))
+                continue
             self.open += 1 if word == b"begin" else -1
             self.last = time.monotonic()
             if seconds:
                 self.keep_alive = float(seconds)
-        os._exit(0)
+        end(0)
 
 
 def computed() -> tuple[float, float] | None:
@@ -102,19 +113,72 @@ def main() -> None:
     if not (line := sys.stdin.buffer.readline()):
         return
     settings = json.loads(line)
+    signal.signal(signal.SIGTERM, end_by_signal)
     if failure:
         say(settings, failed="import", reason=failure)
         return
-    announcements = Announcements(settings["keep_alive"])
+    announcements = Announcements(settings)
     threads = settings["threads"] or free_cores(settings["cores"], busy_cores(settings["computed"]))
     try:
-        server = xllamacpp.Server(params_of(xllamacpp, settings, threads))
+        server = start(xllamacpp, settings, threads)
     except RuntimeError as error:
         say(settings, failed="load", reason=str(error))
         time.sleep(LOG_SECONDS)
         return
     say(settings, address=server.listening_address, threads=threads, only=is_only_copy(**settings["copies"]))
     wait_until_unused(Looks(server, settings["choice_seconds"], parent), announcements)
+
+
+def start(xllamacpp: Any, settings: dict[str, Any], threads: int) -> Any:
+    """Start llama.cpp's server.
+
+    :raises RuntimeError: if it cannot load the model
+    """
+    global _socket
+    if make_private(os.path.dirname(settings["socket"])):
+        _socket = settings["socket"]
+        try:
+            return xllamacpp.Server(params_of(xllamacpp, settings, threads, _socket))
+        except RuntimeError:
+            if os.path.exists(_socket):
+                raise
+        remove(_socket)  # on its file system there are no sockets
+    return xllamacpp.Server(params_of(xllamacpp, settings, threads, "127.0.0.1"))
+
+
+def make_private(directory: str) -> bool:
+    """Make a directory that only this user can enter; return whether that is so.
+
+    :param directory: its path; "" for none
+    """
+    try:
+        os.mkdir(directory, 0o700)
+        made = os.lstat(directory)
+    except OSError:
+        return False
+    return made.st_uid == os.geteuid() and not made.st_mode & 0o077  # as some file systems have it
+
+
+def remove(path: str) -> None:
+    """Remove a socket, and its directory."""
+    for removed, name in ((os.unlink, path), (os.rmdir, os.path.dirname(path))):
+        try:
+            removed(name)
+        except OSError:  # it is not there
+            continue
+
+
+def end(code: int) -> NoReturn:
+    """End the process without destructors, which wait for whoever is connected."""
+    remove(_socket)
+    os._exit(code)
+
+
+def end_by_signal(number: int, _: object) -> None:
+    """End the process as the signal would."""
+    remove(_socket)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def free_cores(cores: int, busy: float | None) -> int:
@@ -126,12 +190,15 @@ def free_cores(cores: int, busy: float | None) -> int:
     return cores if busy is None else max(1, cores - round(busy))
 
 
-def params_of(xllamacpp: Any, settings: dict[str, Any], threads: int) -> Any:
-    """Write the engine's settings as llama.cpp takes them."""
+def params_of(xllamacpp: Any, settings: dict[str, Any], threads: int, host: str) -> Any:
+    """Write the engine's settings as llama.cpp takes them.
+
+    :param host: the address to listen on, or the path of a socket
+    """
     params = xllamacpp.CommonParams()
     params.model.path = settings["path"]
     params.model_alias = {settings["alias"]}  # else answers carry the whole path as the model's name
-    params.hostnames = ["127.0.0.1"]
+    params.hostnames = [host]
     params.port = 0
     params.api_keys = [settings["key"]]
     params.n_parallel = settings["slots"]
@@ -207,16 +274,16 @@ class Looks:
         while True:
             time.sleep(LOOK_SECONDS if self._began is None else WATCH_SECONDS)
             if os.getppid() != parent:  # a fork that Python did not see holds the input open
-                os._exit(0)
+                end(0)
             if (began := self._began) is None:
                 continue
             since, computing, size = began
             if time.process_time() - computing > self._seconds or memory() - size > GROWTH_BYTES:
                 if self._began is began:  # it still waits
-                    os._exit(TOO_LONG)
+                    end(TOO_LONG)
             elif time.monotonic() - since > STUCK_SECONDS:
                 os.write(2, f"the engine was silent for more than {STUCK_SECONDS:g} s\n".encode())
-                os._exit(1)
+                end(1)
 
 
 def memory() -> int:
@@ -260,5 +327,5 @@ if __name__ == "__main__":
         main()
     except Exception:  # noqa: BLE001  whatever it is, it belongs to the last words
         traceback.print_exc()
-        os._exit(1)
-    os._exit(0)  # without destructors, which wait for whoever is connected
+        end(1)
+    end(0)

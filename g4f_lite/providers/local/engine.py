@@ -1,7 +1,7 @@
 """The program's side of an engine: a process of its own that runs llama.cpp, see ``child.py``.
 
 The process lives as long as a pipe from here to it is open.  What it writes comes back through another:
-first its address, later only its last words.
+first its address, later that it is still there, where it is asked, and its last words.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import logging
 import os
 import secrets
 import select
+import socket
+import stat
 import tempfile
 import threading
 import time
@@ -33,11 +35,13 @@ from ...errors import (
     TransportError,
 )
 from ...http.deadline import Deadline
-from .child import GROWTH_BYTES, TOO_LONG, computed
+from ...http.exchange import Exchange
+from .child import GROWTH_BYTES, TOO_LONG, computed, remove
 from .cores import usable_cores
 from .gguf import Metadata, read_metadata
 from .load_failure import check_size, line_in_brackets, not_loaded, out_of_memory
 from .memory import free_memory, memory_for, slots_for
+from .presence import WAKE_SECONDS, Presence
 from .process import start_process
 from .python import VARIABLE
 from .slots import Slots
@@ -47,12 +51,12 @@ logger = logging.getLogger(__name__)
 PROVIDER = "Local"
 LAST_WORDS_BYTES = 8 * 1024
 READ_BYTES = 4096
-WAKE_SECONDS = 0.05  # between two looks whether the call that waits for an engine was closed
 END_SECONDS = 2.0  # from a lost connection until a process that crashed is gone
 # Of computing, that the choice of a token may take.  On a slow machine with SmolLM2, which knows 49,152 tokens, it is
 # 0.6 s for four answers at once from 200 alternatives each, and for one from 480; 0.1 s is much for other schemas.
 CHOICE_SECONDS = 6.0
 CHOICE_TOKENS = 8000  # that the model knows: a second for each of so many, where that is more
+SOCKET_PATH_BYTES = 103  # that the path of a Unix socket may have; on Linux, four more
 FAMILY = secrets.randbits(62)  # stands for this process and the children that it forks
 
 
@@ -79,7 +83,9 @@ class Engine:
 
     :param settings: the model, and its size
     :param keep_alive: seconds after which it ends without a request; less than 0 is never
-    :ivar base_url: where it listens, ``http://127.0.0.1:PORT/v1``; empty until it does
+    :ivar base_url: the beginning of its URLs, ``http://NAME.localhost/v1``, or ``http://127.0.0.1:PORT/v1`` where it
+        has no Unix socket; empty until it listens
+    :ivar socket_path: of its Unix socket, if it has one
     :ivar threads: how many it computes with
     :ivar slots: which conversation is where
     :raises MissingDependencyError: xllamacpp is not installed
@@ -91,14 +97,17 @@ class Engine:
     def __init__(self, settings: EngineSettings, keep_alive: float) -> None:
         check_size(settings.path)
         self.settings = settings
-        self.base_url = ""
+        self.base_url = self.socket_path = ""
         self.threads = 0
         self._key = secrets.token_urlsafe(32)
+        self._name = f"g4f-lite-{secrets.token_hex(8)}"
+        self._place = place_of_socket(self._name)
         self._mark = secrets.token_hex(16)
         self._began = time.monotonic()
         self._inherited = False
         self._answered = threading.Event()  # it has told its address, or why it has none, or has ended
         self._ended = threading.Event()
+        self._presence = Presence(self._write, lambda: self.running)
         self._message: dict[str, Any] = {}
         self._words = b""
         before = computed()
@@ -119,8 +128,10 @@ class Engine:
 
     @property
     def running(self) -> bool:
-        """Whether its process is there."""
-        return not self._has_ended(0)
+        """Whether its process is there, and can be reached."""
+        # The socket is gone where something tidies old files up.  A forked child that has become another user cannot
+        # see it.
+        return not self._has_ended(0) and (not self.socket_path or os.path.exists(self.socket_path))
 
     @property
     def token(self) -> str:
@@ -171,6 +182,29 @@ class Engine:
         if without_memory := out_of_memory(self._files(), self.settings.context, self._words, code, self._fits):
             raise without_memory
         raise self.error("while it loaded the model: the file may be damaged")
+
+    def reach(self, exchange: Exchange) -> None:
+        """Have the requests of a call go to it, and to nobody else."""
+        exchange.pooled.token = self.token
+        exchange.socket_path = self.socket_path
+        exchange.confirm = self.confirm
+
+    def confirm(self, call: Deadline) -> None:
+        """Raise unless a connection that was made just now is one to its process.
+
+        Its port, or its directory's name, may be anybody's as soon as it ends.
+
+        :param call: the call that needs the connection, with its limits
+        :raises OSError: if it is not there
+        :raises G4FLiteError: if the call ended meanwhile
+        """
+        if self.socket_path:
+            directory = os.lstat(os.path.dirname(self.socket_path))
+            is_there = stat.S_ISDIR(directory.st_mode) and directory.st_uid == os.geteuid()
+        else:
+            is_there = self._presence.ask(call)
+        if not is_there:
+            raise ConnectionResetError("its process has ended")
 
     def check_crash(self, deltas: Iterator[Delta], *, has_form: bool) -> Iterator[Delta]:
         """Pass deltas on; see :meth:`crash_told`."""
@@ -270,6 +304,7 @@ class Engine:
             "pooling": metadata.get("pooling_type") is not None,
             "choice_seconds": self._choice_seconds,
             "key": self._key,
+            "socket": self._place,
             "mark": self._mark,
             "copies": {
                 "file": os.path.join(tempfile.gettempdir(), f"g4f-lite-engines-{user}.lock"),
@@ -290,21 +325,31 @@ class Engine:
         with self._process.stdout as pipe:
             while chunk := pipe.read(READ_BYTES):
                 self._words += chunk
-                if not self._message:
-                    self._look_for_message()
+                self._look_for_messages()
                 self._words = self._words[-LAST_WORDS_BYTES:]
         self._process.wait()
         self._close_input()
+        remove(self._place)  # which a process that crashed has left
         self._ended.set()
         self._answered.set()
 
-    def _look_for_message(self) -> None:
-        before, mark, rest = self._words.partition(self._mark.encode())
-        line, newline, after = rest.partition(b"\n")
-        if not mark or not newline:
+    def _look_for_messages(self) -> None:
+        while True:
+            before, _, rest = self._words.partition(self._mark.encode())
+            line, newline, after = rest.partition(b"\n")
+            if not newline:
+                return
+            self._words = before + after
+            self._take(json.loads(line))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if number := message.get("here"):
+            self._presence.heard(number)
             return
-        self._message, self._words = json.loads(line), before + after
+        self._message = message
         if address := self._message.get("address"):
+            if address.startswith("unix:"):
+                self.socket_path, address = self._place, f"http://{self._name}.localhost"
             self.threads, self.base_url = self._message["threads"], f"{address}/v1"
             seconds = time.monotonic() - self._began
             logger.info(
@@ -320,6 +365,16 @@ class Engine:
         poll = select.poll()  # a pipe that nobody writes to any more is told without being asked for
         poll.register(self._process.stdout, 0)
         return bool(poll.poll(seconds * 1000))
+
+
+def place_of_socket(name: str) -> str:
+    """Return the path of a Unix socket, in a directory that is to be made for it; "" where there can be none.
+
+    :param name: of the directory
+    """
+    paths = (os.path.join(folder, name, "engine.sock") for folder in (tempfile.gettempdir(), "/tmp"))
+    fitting = (path for path in paths if len(os.fsencode(path)) <= SOCKET_PATH_BYTES)
+    return next(fitting, "") if hasattr(socket, "AF_UNIX") else ""
 
 
 class BearerAuth(requests.auth.AuthBase):

@@ -4,7 +4,8 @@
 
     engine = engine_for(EngineSettings(path), keep_alive=300)
 
-A forked child uses the engines of its parent as long as they are there, and starts its own after that.
+A forked child uses the engines of its parent as long as they are there, and starts its own after that.  Of one that
+listens on a port, it could not be certain that it is there.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def _leave_to_parent() -> None:
     if _process != os.getpid():
         _process = os.getpid()
         for settings, engine in list(_engines.items()):
-            usable = engine.base_url and engine.running
+            usable = engine.socket_path and engine.running
             engine.inherit()
             if not usable:
                 del _engines[settings]

@@ -37,7 +37,8 @@ class Local(EngineProvider):
         ends; a call after that starts it again.  -1 is for ever
     :param mmproj: the path, or the name on the hub, of the projector with which the model sees images; None is
         ``G4F_LITE_MMPROJ`` for the model in ``G4F_LITE_MODEL``, and text only for others
-    :param settings: as for every provider, but no ``api_key`` and no ``base_url``
+    :param settings: as for every provider, but no ``api_key`` and no ``base_url``; ``proxy`` and ``session`` are not
+        used
     """
 
     default_model = DEFAULT

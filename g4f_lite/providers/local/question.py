@@ -39,6 +39,7 @@ def ask_engine(
 
     def ask(exchange: Exchange) -> Result:
         engine = provider.runner.engine(model, exchange.deadline, embeddings=embeddings)
+        engine.reach(exchange)
         with engine.in_use(provider.runner.keep_alive), engine.crash_told():
             body = fetch(exchange, request_of(engine.token), "prompt", provider)
             try:
