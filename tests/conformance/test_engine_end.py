@@ -79,10 +79,10 @@ def wait_until_gone(process: int) -> bool:
     return True
 
 
-def run(path: Path, code: str) -> tuple[int, list[str], str]:
+def run(path: Path, code: str, before: str = "") -> tuple[int, list[str], str]:
     """Run a script; give its exit code, the words that it printed, and its standard error."""
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", SCRIPT + code, str(path)],
+        [sys.executable, "-X", "dev", "-c", before + SCRIPT + code, str(path)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -155,10 +155,21 @@ print("parent", pid())
 """
 
 
+GREEN = {
+    "threads": "",
+    "gevent": "from gevent import monkey; monkey.patch_all()",
+    "eventlet": "import eventlet; eventlet.monkey_patch()",
+}
+
+
 @pytest.mark.once
-def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(tiny: Path) -> None:
-    returned, out, error = run(tiny, FORKS)
-    assert (returned, error) == (0, "")
+@pytest.mark.parametrize("kind", GREEN)
+def test_a_forked_child_uses_the_engine_as_long_as_it_is_there(tiny: Path, kind: str) -> None:
+    if kind != "threads":
+        pytest.importorskip(kind, exc_type=ImportError)
+    returned, out, error = run(tiny, FORKS, before=GREEN[kind])
+    assert returned == 0, error
+    assert error == "" or kind != "threads"
     engines_of = list(zip(out[::2], out[1::2], strict=True))
     first = engines_of[0][1]
     assert [name for name, _ in engines_of] == ["parent", "child", "own", "parent"]

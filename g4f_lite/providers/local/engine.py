@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import secrets
-import select
 import socket
 import stat
 import tempfile
@@ -41,7 +40,7 @@ from .cores import usable_cores
 from .gguf import Metadata, read_metadata
 from .load_failure import check_size, line_in_brackets, not_loaded, out_of_memory
 from .memory import free_memory, memory_for, slots_for
-from .presence import WAKE_SECONDS, Presence
+from .presence import WAKE_SECONDS, Presence, has_no_writer, own_copy
 from .process import start_process
 from .python import VARIABLE
 from .slots import Slots
@@ -104,7 +103,7 @@ class Engine:
         self._place = place_of_socket(self._name)
         self._mark = secrets.token_hex(16)
         self._began = time.monotonic()
-        self._inherited = False
+        self._inherited, self._pipe = False, -1
         self._answered = threading.Event()  # it has told its address, or why it has none, or has ended
         self._ended = threading.Event()
         self._presence = Presence(self._write, lambda: self.running)
@@ -264,6 +263,9 @@ class Engine:
         if not self._inherited:
             self._inherited, self.slots = True, Slots(0)  # which ones the other processes use is not known
             self._close_input()
+            assert self._process.stdout is not None
+            with contextlib.suppress(OSError, ValueError):  # it has ended, and the pipe is closed
+                self._pipe = own_copy(self._process.stdout.fileno())
             self._process.returncode = 0  # it is not a child of this process, which cannot wait for it
 
     def _files(self) -> str:
@@ -327,6 +329,8 @@ class Engine:
                 self._words += chunk
                 self._look_for_messages()
                 self._words = self._words[-LAST_WORDS_BYTES:]
+        if self._inherited:  # under gevent, this goes on in a forked child
+            return
         self._process.wait()
         self._close_input()
         remove(self._place)  # which a process that crashed has left
@@ -361,10 +365,7 @@ class Engine:
         """Return whether the process ends within so many seconds."""
         if not self._inherited:
             return self._ended.wait(seconds)
-        assert self._process.stdout is not None
-        poll = select.poll()  # a pipe that nobody writes to any more is told without being asked for
-        poll.register(self._process.stdout, 0)
-        return bool(poll.poll(seconds * 1000))
+        return self._pipe < 0 or has_no_writer(self._pipe, seconds)
 
 
 def place_of_socket(name: str) -> str:

@@ -1,12 +1,16 @@
-"""Whether an engine's process is there, as the process itself says."""
+"""Whether an engine's process is there, as the process itself says, or a pipe that it writes to."""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import itertools
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ...http.deadline import Deadline
 
@@ -55,3 +59,34 @@ class Presence:
         """Take the answer to a question."""
         if (answered := self._asked.get(number)) is not None:
             answered.set()
+
+
+def own_copy(pipe: int) -> int:
+    """Return a copy of a pipe in a forked child, where whoever reads from it, as a greenlet does, now finds its end."""
+    copy, nothing = os.dup(pipe), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, pipe, inheritable=False)
+    os.close(nothing)
+    return copy
+
+
+def has_no_writer(pipe: int, seconds: float) -> bool:
+    """Return whether nobody writes to a pipe any more, now or within some seconds; nothing is read from it."""
+    poll = _own_select().poll()
+    poll.register(pipe, 0)  # that it has no writer is told without being asked for
+    ends_at = time.monotonic() + seconds
+    while not poll.poll(0):
+        if time.monotonic() >= ends_at:
+            return False
+        time.sleep(WAKE_SECONDS)
+    return True
+
+
+@functools.cache
+def _own_select() -> Any:
+    """Load Python's module ``select`` once more, of which gevent and eventlet change the one that is imported."""
+    spec = importlib.util.find_spec("select")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
