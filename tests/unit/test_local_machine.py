@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -226,6 +227,19 @@ class TestProcess:
         monkeypatch.setattr(process, "folder_of_xllamacpp", lambda: tmp_path)
         with pytest.raises(ProviderNotConfiguredError, match=r"cannot start a process .*python\.exe: \w+"):
             process.start_process()
+
+    def test_is_of_the_kind_that_is_there_now(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """A worker of gunicorn is patched by gevent when the app is there already, and the old kind fails then."""
+
+        class Popen(subprocess.Popen[bytes]):
+            pass
+
+        monkeypatch.setattr(process, "folder_of_xllamacpp", lambda: tmp_path)
+        monkeypatch.setattr(process.subprocess, "Popen", Popen)
+        started = process.start_process()
+        assert isinstance(started, Popen)
+        with started:
+            started.kill()
 
     def test_needs_its_code_as_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(process, "CODE", tmp_path / "child.py")

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from ...errors import MissingDependencyError, ProviderNotConfiguredError
 from .python import interpreter
@@ -43,8 +44,11 @@ def start_process() -> Process:
             provider=PROVIDER,
         )
     python = interpreter()
+    kind: Any = Process
+    if not issubclass(kind, subprocess.Popen):  # gevent has replaced it since, and the old one does not work any more
+        kind = type("Process", (subprocess.Popen,), {"__del__": Process.__del__})
     try:
-        process = Process(
+        process: Process = kind(
             [python, "-I", "-S", str(CODE), str(folder_of_xllamacpp())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
