@@ -315,6 +315,7 @@ def test_whoever_has_taken_the_address_of_an_engine_that_ended_gets_nothing(
 def test_a_process_that_does_not_say_that_it_is_there_is_sent_nothing(at_port: Local) -> None:
     engine = engine_of(at_port)
     os.kill(process_of(engine), signal.SIGSTOP)
+    os.waitpid(process_of(engine), os.WUNTRACED)  # until it has stopped, which is not at once
     try:
         with (
             Deadline(Timeout(0.1, 60, 60)) as call,
