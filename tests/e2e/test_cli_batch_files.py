@@ -244,6 +244,24 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode(command: list[str], tmp_p
     assert not Path(f"{os.devnull}.partial").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="only an administrator makes symbolic links there")
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "pipe"])
+def test_nothing_is_written_through_what_another_user_puts_beside_a_file(
+    command: list[str], tmp_path: Path, kind: str
+) -> None:
+    precious, partial = tmp_path / "precious", tmp_path / "out.csv.partial"
+    precious.write_text("mine", encoding="utf-8")
+    if kind == "pipe":
+        os.mkfifo(partial)
+    else:
+        make = partial.symlink_to if kind == "symbolic link" else partial.hardlink_to
+        make(precious)
+    assert call(*command).returncode == 0
+    assert precious.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "out.csv").is_symlink()
+    assert len(answers(tmp_path / "out.csv")) == 6
+
+
 def test_one_command_at_a_time_writes_a_file(emulator: Emulator, command: list[str], tmp_path: Path) -> None:
     with batch_output.OutputFile(tmp_path / "out.csv"):
         assert_failed(call(*command), "another command is writing", "out.csv", code=3)
