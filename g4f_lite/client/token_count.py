@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -25,6 +26,7 @@ VOCABULARIES = {
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
 }
+_MOST_BYTES = 16 * 1024**2  # of such a file
 _FILE_OF = {"o200k_harmony": "o200k_base"}
 _encodings: dict[str, Any] = {}
 
@@ -108,7 +110,20 @@ def _is_here(vocabulary: str) -> bool:
         return False
     name = hashlib.sha1(_ADDRESS.format(vocabulary).encode(), usedforsecurity=False).hexdigest()
     try:
-        with open(os.path.join(folder, name), "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest() == VOCABULARIES[vocabulary]
+        if not _is_ours(os.stat(folder)):
+            return False
+        with open(os.path.join(folder, name), "rb", opener=_without_waiting) as file:
+            if not _is_ours(found := os.fstat(file.fileno())) or not stat.S_ISREG(found.st_mode):
+                return False
+            return hashlib.sha256(file.read(_MOST_BYTES)).hexdigest() == VOCABULARIES[vocabulary]
     except OSError:
         return False
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Return whether a file is not another user's, who could change it: the folder is one that all may make."""
+    return not hasattr(os, "geteuid") or found.st_uid in (os.geteuid(), 0)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import sys
 import time
@@ -108,6 +109,18 @@ def test_what_tiktoken_would_download_is_estimated(cache: Path, model: str, monk
     assert Client(Scripted()).count_tokens("abc def", model=model).method == "estimate"
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
     assert Client(Scripted()).count_tokens("abc def", model=model).method == "estimate"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other users have no access there")
+def test_what_another_user_may_have_put_there_is_not_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(cache)
+    assert not token_count._is_here("o200k_base")
+    cache.unlink()
+    cache.write_bytes(b"words")
+    assert token_count._is_here("o200k_base")
+    owner = cache.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert token_count._is_here("o200k_base") == (owner == 0)
 
 
 def test_the_cache_is_where_tiktoken_has_it(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
