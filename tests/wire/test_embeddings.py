@@ -109,7 +109,7 @@ def test_embeddings_that_are_numbered_in_another_way_are_in_order(indices: list[
         assert [each.embedding for each in Client(provide(server)).embeddings.create(["a", "b"]).data] == TWO
 
 
-@pytest.mark.parametrize("indices", [[1, None], [2, 1], [1, 0]])
+@pytest.mark.parametrize("indices", [[1, None], [2, 1], [1, 0], ["1", "0"]])
 def test_embeddings_are_put_in_order_by_their_numbers(indices: list[Any], provide: Provide) -> None:
     rows = [{"index": index, "embedding": vector} for index, vector in zip(indices, TWO, strict=True)]
     with RawServer(every(whole({"data": rows}))) as server:

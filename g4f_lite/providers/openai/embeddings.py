@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import sys
 from array import array
 from collections.abc import Sequence
@@ -186,7 +187,7 @@ def _in_order(rows: list[Any]) -> list[Any]:
 
     :raises ResponseFormatError: if their indices do not tell which is of which text
     """
-    indices = [number_in(row, "index") for row in rows]
+    indices = [_index_in(row) for row in rows]
     if len(set(indices)) < 2:
         return rows
     numbers = [0 if index is None else index for index in indices]
@@ -194,6 +195,13 @@ def _in_order(rows: list[Any]) -> list[Any]:
     if first < 0 or sorted(numbers) != list(range(first, first + len(rows))):
         raise ResponseFormatError("the indices of the embeddings do not tell which one is of which text")
     return [row for _, row in sorted(zip(numbers, rows, strict=True), key=lambda pair: pair[0])]
+
+
+def _index_in(row: Any) -> int | None:
+    text = row.get("index") if isinstance(row, dict) else None
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text)
+    return number_in(row, "index")
 
 
 def _vector(embedding: Any) -> list[float]:
