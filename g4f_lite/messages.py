@@ -143,6 +143,15 @@ def _shortened(place: str) -> str:
     return place if len(place) <= 100 else f"{place[:60]}…"
 
 
+def finite(value: Any) -> Any:
+    """Return plain JSON types with None in place of NaN and the infinities, for which JSON has no word."""
+    if isinstance(value, dict):
+        return {name: finite(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def valid_text(text: str) -> str:
     """Return a text that can be encoded: halves of a character are joined, and a lone half becomes U+FFFD.
 

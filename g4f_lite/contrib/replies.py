@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from ..messages import valid_text
+from ..messages import finite, valid_text
 
 MOST_SECONDS = 86_400.0  # that a client is told to wait
 
@@ -19,7 +19,7 @@ def to_json(value: Any) -> str:
     try:
         text = _dumps(value)
     except ValueError:  # how json says that there are such numbers
-        text = _dumps(_finite(value))
+        text = _dumps(finite(value))
     return valid_text(text)
 
 
@@ -30,11 +30,3 @@ def retry_after(seconds: float) -> str:
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import pickle
 import traceback
 from collections.abc import Callable
@@ -41,6 +43,12 @@ def test_an_answer_as_json_types() -> None:
     assert ANSWER.to_dict()["usage"] == {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     assert ANSWER.to_dict()["images"] == IMAGE.urls
     assert ANSWER._repr_markdown_() == "<details><summary>Thoughts</summary>hm</details>\n\ntext"
+
+
+def test_what_json_has_no_word_for_is_none() -> None:
+    usage = Usage(1, 2, 3, extra={"queue": math.inf, "times": [math.nan, 0.5]})
+    told = json.dumps(Answer("Hi", usage=usage).to_dict(), allow_nan=False)
+    assert json.loads(told)["usage"]["extra"] == {"queue": None, "times": [None, 0.5]}
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', ' {"a": 1}\n', '```json\n{"a": 1}\n```', '```\n{"a": 1}\n```\n'])
