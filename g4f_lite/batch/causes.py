@@ -20,6 +20,7 @@ from ..errors import (
     StreamInterruptedError,
     TransportError,
 )
+from ..http.failures import closed_by_peer
 from ..providers.failure_words import is_of_one_prompt
 from .workers import LONGEST_PAUSE
 
@@ -113,6 +114,16 @@ def is_outage(error: Exception) -> bool:
     return not isinstance(error, RateLimitError) and not in_answer and getattr(error, "status", None) in _OUT_OF_REACH
 
 
+def is_unmistakable(error: Exception) -> bool:
+    """Return whether an outage is one of the service: there was no connection, so that no prompt can be the reason."""
+    return isinstance(error, TransportError) and not closed_by_peer(error)
+
+
+def is_refused_by_one(error: Exception) -> bool:
+    """Return whether a member of a chain refused the prompt, and may answer others, which then need not wait."""
+    return isinstance(error, AllProvidersFailedError) and any(map(is_of_one_prompt, error.errors))
+
+
 def may_be_sent_again(error: Exception) -> bool:
     """Return whether an error says that an answer was cut, by no limit of its call, and that its call may be repeated.
 
@@ -134,3 +145,8 @@ def wait_named_by(error: Exception) -> float | None:
     if not isinstance(error, RateLimitError) or isinstance(error, QuotaExceededError) or error.retry_after is None:
         return None
     return error.retry_after if error.retry_after <= LONGEST_PAUSE else None
+
+
+def wait_of_all(error: Exception) -> float:
+    """Return the seconds for which a service takes no prompts; 0 if it names none, or answers others meanwhile."""
+    return 0.0 if is_refused_by_one(error) else wait_named_by(error) or 0.0

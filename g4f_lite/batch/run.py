@@ -17,7 +17,7 @@ from typing import Any
 from ..answers.deltas import Usage
 from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
 from ..store.answers import Kept
-from .causes import FailuresInARow, TooMany, is_hopeless, is_outage, may_be_sent_again, wait_named_by
+from . import causes
 from .elsewhere import Shipment, ask_by_executor
 from .here import ask_here
 from .pace import count_tokens, tokens_of, wait_for_place
@@ -66,7 +66,7 @@ class Run:
         self._done: dict[int, Outcome] = {}
         self._is_read = False  # to the end of the tasks
         self._awaited: int | None = None
-        self._failures = FailuresInARow(plan.max_failures)
+        self._failures = causes.FailuresInARow(plan.max_failures)
         self._answers = 0
         self._halted = threading.Event()  # nothing more is sent
         self._stopping = threading.Event()
@@ -77,7 +77,7 @@ class Run:
         self._out_of_time = DeadlineExceededError(f"the max_time of {plan.max_time:g} s has passed", limit="total")
         self.dropped = 0  # prompts whose calls were closed
         self.reason: BaseException | None = None  # why nothing more is sent
-        self.too_many: TooMany | None = None  # failures in a row, if the reason is the last one of these
+        self.too_many: causes.TooMany | None = None  # failures in a row, if the reason is the last one of these
 
     def result(self, index: int) -> Outcome | None:
         """Wait for the result of a prompt; None at the end of the prompts, or if there is a ``reason``."""
@@ -244,7 +244,7 @@ class Run:
                 return ask_by_executor(self._plan, self._shipment, bundle)
             return [(ask_here(self._plan, bundle, self._stopping), time.monotonic() - began_at)]
         except Exception as error:  # noqa: BLE001  a result
-            if len(bundle.tasks) > 1 and not is_hopeless(error, has_answered=self._workers.was_reached):
+            if len(bundle.tasks) > 1 and not causes.is_hopeless(error, has_answered=self._workers.was_reached):
                 self._bundles = False  # the executor's own, of one of these prompts: each is sent on its own
                 return []
             return [(error, time.monotonic() - began_at)]
@@ -314,14 +314,17 @@ class Run:
 
         :returns: False if the service names no time, or answered none of all others since the prompt was put there last
         """
-        wait = wait_named_by(error)
+        wait = causes.wait_named_by(error)
         is_refused_again = task.answers_before == self._answers and self._is_read
-        if wait is None or wait > self._workers.longest_pause or is_refused_again:
+        is_of_all = not causes.is_refused_by_one(error)
+        if wait is None or (is_of_all and wait > self._workers.longest_pause) or is_refused_again:
             return False
         task.answers_before = self._answers
         task.sent = result.attempts or task.sent + 1
         self._waiting.append(task)
-        if self._workers.pause(wait):
+        if not is_of_all:
+            self._workers.resume()
+        elif self._workers.pause(wait):
             logger.info("the batch waits: %s", error)
             self._count_failure(error)  # a service that goes on refusing stops the batch
         return True
@@ -329,11 +332,14 @@ class Run:
     def _wait_for_service(self, task: Task, result: Result[Any], error: Exception) -> bool:
         """Put a prompt back that found the service out of reach, which has answered before; the lock is held.
 
-        :returns: False if another outage has put it back before, so that it may be the reason itself
+        :returns: False if it may be the reason itself: it met another outage before, or alone this one
         """
-        if not self._workers.was_reached or not self._workers.longest_outage or not is_outage(error):
+        if not self._workers.was_reached or not self._workers.longest_outage or not causes.is_outage(error):
             return False
-        outage = self._workers.missed(task.began_at)
+        outage = self._workers.missed(task.began_at, task.index)
+        if self._workers.is_met_by_one and not causes.is_unmistakable(error):
+            self._workers.reached(math.inf)
+            return False
         if task.outage not in (0, outage):
             return False
         task.outage = outage
@@ -350,7 +356,7 @@ class Run:
 
         :returns: False if it was there before for that, or its call is to be made once
         """
-        if task.was_cut or task.prompt.retry is None or not may_be_sent_again(error):
+        if task.was_cut or task.prompt.retry is None or not causes.may_be_sent_again(error):
             return False
         logger.info("prompts[%s] will be sent once more: %s", self._plan.label(task.index), error)
         task.was_cut = True
@@ -380,8 +386,8 @@ class Run:
             logger.warning("prompts[%s] failed: %s", self._plan.label(task.index), result.error_text)
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
                 self._workers.refused(error.retry_after)
-            is_too_long = (wait_named_by(error) or 0.0) > self._workers.longest_pause
-            if is_too_long or is_hopeless(error, has_answered=self._workers.was_reached):
+            is_too_long = causes.wait_of_all(error) > self._workers.longest_pause
+            if is_too_long or causes.is_hopeless(error, has_answered=self._workers.was_reached):
                 self._halt(error)
                 return False
             self._count_failure(error)

@@ -25,6 +25,7 @@ _SOON = 10  # answers between two refusals; with fewer, the service takes less t
 _MOST_KEPT = 4096  # times of calls, for the comparison
 LONGEST_OUTAGE = 600.0  # seconds
 _FIRST_TRY, _LAST_TRY = 1.0, 15.0  # seconds between two tries in an outage, which become more
+_ALONE_SECONDS = 60.0  # of an outage that a single prompt has met
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
 _MOST_DIGITS = 19  # of a number of less than 64 bits
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
@@ -79,6 +80,7 @@ class Workers:
         self._out_since = math.inf  # when the service was found out of reach
         self._back_at = -math.inf  # when it was in reach again
         self._outages = 0
+        self._met_by: set[int] = set()  # the prompts that found the service out of reach in the last outage
         self._pause_ends = -math.inf  # of the last pause that calls were put back for
         self._rate = math.inf  # calls a second at the last refusal
         self._answers = 0
@@ -102,6 +104,11 @@ class Workers:
     def outage(self) -> float:
         """The seconds for which the service has been out of reach; 0 if it is not."""
         return max(0.0, self._clock() - self._out_since)
+
+    @property
+    def is_met_by_one(self) -> bool:
+        """Whether a single prompt has met the outage for so long that it may be the reason: a service fails at it."""
+        return len(self._met_by) == 1 and self.outage >= _ALONE_SECONDS
 
     @property
     def pace(self) -> float | None:
@@ -202,10 +209,11 @@ class Workers:
             self._waits_until = max(self._waits_until, now + seconds)
             return is_new
 
-    def missed(self, began_at: float) -> int:
+    def missed(self, began_at: float, prompt: int) -> int:
         """Let all but one call at a time wait for a service that is out of reach, and return the number of the outage.
 
         :param began_at: when the call began that found it so; an outage that has ended since is the one
+        :param prompt: the position of its prompt
         """
         with self._lock:
             if math.isinf(self._out_since):
@@ -213,6 +221,8 @@ class Workers:
                     return self._outages
                 self._out_since = self._clock()
                 self._outages += 1
+                self._met_by.clear()
+            self._met_by.add(prompt)
             self._wait_for_service(self._clock())
             return self._outages
 

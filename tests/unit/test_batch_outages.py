@@ -104,6 +104,23 @@ def test_without_an_outage_that_is_waited_for_each_prompt_fails() -> None:
     assert [result.index for result in results if result.error] == [2]
 
 
+def test_a_prompt_at_which_a_service_fails_is_not_an_outage_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the last one, so that no other answer ends the outage."""
+    monkeypatch.setattr("g4f_lite.batch.workers._ALONE_SECONDS", 0.01)
+
+    def lost(text: str, count: int) -> TransportError | None:
+        if text != "prompt 4":
+            return None
+        error = TransportError("lost the connection to http://127.0.0.1:9: the server closed the connection")
+        error.__cause__ = ConnectionResetError()
+        return error
+
+    provider = Refuses(lost)
+    results = Client(provider).map(numbered(5), workers=1, progress=False)
+    assert [result.index for result in results if result.error] == [4]
+    assert len(provider.asked) > 5
+
+
 def test_a_prompt_that_alone_finds_the_service_out_of_reach_has_failed() -> None:
     provider = goes_down(lambda text, count: text == "prompt 1")
     results = Client(provider).map(numbered(5), workers=1, progress=False)
@@ -117,12 +134,12 @@ def test_one_call_at_a_time_tries_a_service_that_is_out_of_reach(monkeypatch: py
     now = 100.0
     workers = Workers(8, clock=lambda: now)
     waits = []
-    assert workers.missed(now) == 1
+    assert workers.missed(now, 0) == 1
     while True:
         waits.append(workers.paused)
         now += workers.paused
         assert [workers.may_send(), workers.may_send()] == [True, False]
-        assert workers.missed(now) == 1
+        assert workers.missed(now, 0) == 1
         if workers.outage >= 60:
             break
     assert waits == [1, 1, 2, 4, 8, 15, 15, 15]
@@ -132,8 +149,8 @@ def test_one_call_at_a_time_tries_a_service_that_is_out_of_reach(monkeypatch: py
     workers.reached(now)
     assert (workers.outage, workers.paused, workers.may_send(), workers.may_send()) == (0, 0, True, True)
     now += 5
-    assert [workers.missed(now - 6), workers.outage] == [1, 0]  # it began before the end
-    assert workers.missed(now - 4) == 2
+    assert [workers.missed(now - 6, 0), workers.outage] == [1, 0]  # it began before the end
+    assert workers.missed(now - 4, 0) == 2
 
 
 @pytest.mark.parametrize(

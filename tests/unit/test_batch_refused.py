@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, ModelNotSupportedError, OpenAICompatible, Prompt, ServiceError
+from g4f_lite import (
+    Client,
+    Fallback,
+    ModelNotSupportedError,
+    OpenAICompatible,
+    Prompt,
+    RateLimitError,
+    ResponseStatusError,
+    ServiceError,
+)
 from g4f_lite.batch.result import position_of
 from g4f_lite.messages import last_user_message
 
-from .batch_providers import Shout, numbered
+from .batch_providers import Refuses, Shout, numbered
 
 
 @pytest.fixture
@@ -191,3 +200,13 @@ def test_a_result_that_is_not_there_is_an_error_with_few_lines(client: Client, s
             results[index]  # type: ignore[index]
         assert len(traceback.extract_tb(caught.value.__traceback__)) <= 4
     assert (results[-1].text, shout.asked) == ("PROMPT 2", ["prompt 2"])
+
+
+@pytest.mark.parametrize("max_pause", [86_400, 60])
+def test_a_prompt_that_the_last_of_a_chain_refuses_holds_up_no_other(max_pause: float) -> None:
+    """The first one asks for two hours, for which the others need not wait."""
+    busy = Refuses(lambda text, count: RateLimitError("busy", status=429, retry_after=7200))
+    last = Refuses(lambda text, count: ResponseStatusError("filtered", status=400) if text == "prompt 3" else None)
+    results = Client(Fallback([busy, last])).map(numbered(9), workers=2, max_pause=max_pause, progress=False)
+    assert [result.index for result in results if result.error] == [3]
+    assert results.usage.done == 9
