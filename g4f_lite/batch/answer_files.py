@@ -31,6 +31,7 @@ class Writer:
     :param fields: fields of answers in JSON, which become columns of a table
     :param is_json: whether answers are JSON, whose value is ``output`` in JSON lines
     :param prefix: what the names of all that is said about an answer begin with
+    :param is_marked: whether a table begins with the mark by which a spreadsheet knows UTF-8
     :param say: gives the words for what an error says
     """
 
@@ -44,6 +45,7 @@ class Writer:
         fields: Sequence[str] = (),
         is_json: bool = False,
         prefix: str = "",
+        is_marked: bool = False,
         say: Callable[[str], str] = str,
     ) -> None:
         self.file = file
@@ -53,6 +55,7 @@ class Writer:
         self._fields = fields
         self._is_json = is_json
         self._prefix = prefix
+        self._is_marked = is_marked
         self._say = say
         self._csv: Any = None
 
@@ -118,6 +121,8 @@ class Writer:
 
     def _begin_columns(self, names: list[str]) -> None:
         names = [*dict.fromkeys((*self._input, *names))]
+        if self._is_marked:
+            self.file.write("\ufeff")
         self._csv = csv.DictWriter(self.file, names, delimiter=self._delimiter, extrasaction="ignore")
         self._csv.writeheader()
 

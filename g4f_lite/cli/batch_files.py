@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -129,7 +130,8 @@ class BatchFiles:
 
     @property
     def _how(self) -> dict[str, Any]:
-        return {"delimiter": self._delimiter, "columns": self._columns, "say": in_options}
+        is_marked = not _is_standard(self.source) and _is_marked(self.source)
+        return {"delimiter": self._delimiter, "columns": self._columns, "is_marked": is_marked, "say": in_options}
 
     def publish(self) -> None:
         """Put the new files in the place of the old ones.
@@ -222,6 +224,15 @@ def _is_same(one: Path, other: Path) -> bool:
         return os.path.samefile(one, other)
     except OSError:  # one of them does not exist yet
         return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_marked(path: Path) -> bool:
+    """Return whether a file begins as a spreadsheet begins UTF-8."""
+    with suppress(OSError):
+        if path.is_file():  # and not a pipe
+            with path.open("rb") as file:
+                return file.read(3) == codecs.BOM_UTF8
+    return False
 
 
 def _is_standard(path: Path) -> bool:

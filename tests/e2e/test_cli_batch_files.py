@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import io
@@ -242,6 +243,17 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode(command: list[str], tmp_p
     (tmp_path / "null.csv").symlink_to(os.devnull)
     assert call(*command, "-o", str(tmp_path / "null.csv")).returncode == 0
     assert not Path(f"{os.devnull}.partial").exists()
+
+
+def test_a_table_of_a_spreadsheet_stays_one(here: list[str], tmp_path: Path) -> None:
+    source, out, failed = (tmp_path / name for name in ("in.csv", "out.csv", "failed.tsv"))
+    for beginning in (codecs.BOM_UTF8, b""):
+        source.write_bytes(beginning + "text\nGrüße\n".encode())
+        out.unlink(missing_ok=True)
+        for _ in range(2):  # the second time, it reads what it has written
+            assert call("batch", str(source), "-o", str(out), "--failed", str(failed), *here).returncode == 0
+            assert out.read_bytes().startswith(beginning + b"text,answer,")
+        assert failed.read_bytes().startswith(beginning + b"text\t")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only an administrator makes symbolic links there")
