@@ -16,7 +16,6 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError
 from urllib3.poolmanager import PoolManager
 
 from . import slices
@@ -173,11 +172,11 @@ class UnderDeadline:
             if isinstance(error, OSError):
                 close_half_made(error)
             if deadline.is_shut and deadline.ended is None:
-                raise ConnectTimeoutError(self, "the handshake took too long") from error
+                raise TimeoutError("the handshake took too long") from error
             raise
         else:
             if deadline.is_shut:  # http.client takes a proxy's answer that was cut for a whole one
-                raise ConnectTimeoutError(self, "the handshake took too long")
+                raise TimeoutError("the handshake took too long")
         finally:
             deadline.let_go()
             deadline.keep_open()
