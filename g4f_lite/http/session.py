@@ -23,6 +23,7 @@ from .signals import pass_on_signal
 from .sockets import close_half_made, open_socket
 from .transfer import Transfer, running_transfer
 
+LATE = "The handshake operation timed out"  # as ssl says it
 PIECE_BYTES = 16 * 1024  # of a request, sent at a time
 _COOKIE_WITH_LONG_NUMBER = rb"(?i)set-cookie:.*[\d_]{300}"  # digits of an integer that no float can hold
 
@@ -172,11 +173,11 @@ class UnderDeadline:
             if isinstance(error, OSError):
                 close_half_made(error)
             if deadline.is_shut and deadline.ended is None:
-                raise TimeoutError("the handshake took too long") from error
+                raise TimeoutError(LATE) from None
             raise
         else:
             if deadline.is_shut:  # http.client takes a proxy's answer that was cut for a whole one
-                raise TimeoutError("the handshake took too long")
+                raise TimeoutError(LATE)
         finally:
             deadline.let_go()
             deadline.keep_open()
