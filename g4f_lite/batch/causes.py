@@ -116,6 +116,10 @@ def is_outage(error: Exception) -> bool:
 
 def is_unmistakable(error: Exception) -> bool:
     """Return whether an outage is one of the service: there was no connection, so that no prompt can be the reason."""
+    if isinstance(error, AllProvidersFailedError):  # a member that is left out says nothing of the prompt
+        return all(each.skipped or is_unmistakable(each) for each in error.errors)
+    if isinstance(error, DeadlineExceededError):
+        return error.limit == "connect"
     return isinstance(error, TransportError) and not closed_by_peer(error)
 
 

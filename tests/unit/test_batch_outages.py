@@ -21,7 +21,7 @@ from g4f_lite import (
     StreamInterruptedError,
     TransportError,
 )
-from g4f_lite.batch.causes import is_outage
+from g4f_lite.batch.causes import is_outage, is_unmistakable
 from g4f_lite.batch.summary import told_of_pause
 from g4f_lite.batch.workers import Workers
 
@@ -175,6 +175,28 @@ def test_one_call_at_a_time_tries_a_service_that_is_out_of_reach(monkeypatch: py
 )
 def test_which_errors_say_that_a_service_is_out_of_reach(error: Exception, is_one: bool) -> None:
     assert is_outage(error) is is_one
+
+
+def lost() -> TransportError:
+    error = TransportError("lost the connection")
+    error.__cause__ = ConnectionResetError()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_one"),
+    [
+        (TransportError("could not connect"), True),
+        (lost(), False),
+        (DeadlineExceededError("no connection", limit="connect"), True),
+        (ProviderError("a bad gateway", status=502), False),
+        (AllProvidersFailedError("none", errors=[TransportError("could not connect")]), True),
+        (AllProvidersFailedError("none", errors=[TransportError("could not connect"), lost()]), False),
+        (AllProvidersFailedError("none", errors=[ProviderError("it failed before", skipped=True)]), True),
+    ],
+)
+def test_which_outages_no_prompt_can_be_the_reason_of(error: Exception, is_one: bool) -> None:
+    assert is_unmistakable(error) is is_one
 
 
 def test_an_outage_is_told_with_the_time_until_the_next_try() -> None:
