@@ -18,6 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.poolmanager import PoolManager
 
+from ..errors import G4FLiteError
 from . import slices
 from .signals import pass_on_signal
 from .sockets import close_half_made, open_socket
@@ -172,7 +173,7 @@ class UnderDeadline:
         except Exception as error:
             if isinstance(error, OSError):
                 close_half_made(error)
-            if deadline.is_shut and deadline.ended is None:
+            if deadline.is_shut and deadline.ended is None and not isinstance(error, G4FLiteError):
                 raise TimeoutError(LATE) from None
             raise
         else:
