@@ -88,9 +88,9 @@ def read_rows(
         column = column or _asked_column(values)
         try:
             prompt = _prompt_of(values, template, column)
-            if (lacks := _lack(values, template, column, prompt)) and not (
-                empty == "send" and template and prompt.strip()
-            ):
+            lacks = _lack(values, template, column, prompt)
+            is_sent = empty == "send" and template is not None and prompt.strip()
+            if lacks and not is_sent:
                 if empty not in ("skip", "keep"):
                     raise ValueError(lacks)
                 prompt = None

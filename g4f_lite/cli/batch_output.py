@@ -53,20 +53,15 @@ class OutputFile:
             if self.partial is not None:
                 lock = filelock.FileLock(self._target.with_name(f".{self._target.name}.lock"), timeout=0)
                 self._stack.enter_context(lock)
-            self.file = self._stack.enter_context(opened(*self._made()))
+                self.partial.unlink(missing_ok=True)  # a new file, so that nothing goes through another user's link
+            how = "w" if self.partial is None else "x"
+            self.file = self._stack.enter_context(opened(self.partial or self._target, how))
         except filelock.Timeout as error:
             raise Passing(f"another command is writing {self.path}; wait for it, or name another file") from error
         except OSError as error:
             self._stack.close()
             raise Misuse(f"cannot write {self.path}: {error.strerror}") from error
         return self
-
-    def _made(self) -> tuple[Path, str]:
-        """Return which file is opened, and how: a new one, so that nothing is written through another user's link."""
-        if self.partial is None or self._target is None:
-            return self.path or Path("-"), "w"
-        self.partial.unlink(missing_ok=True)
-        return self.partial, "x"
 
     @contextmanager
     def writing(self) -> Iterator[None]:
