@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import math
 import os
 import secrets
@@ -143,8 +144,19 @@ def _shortened(place: str) -> str:
     return place if len(place) <= 100 else f"{place[:60]}…"
 
 
+def to_json(value: Any, **how: Any) -> str:
+    """Write plain types as JSON, with null in place of NaN and the infinities, which a service may send.
+
+    :param how: as for ``json.dumps``
+    """
+    try:
+        return json.dumps(value, allow_nan=False, **how)
+    except ValueError:  # how json says that there are such numbers
+        return json.dumps(finite(value), allow_nan=False, **how)
+
+
 def finite(value: Any) -> Any:
-    """Return plain JSON types with None in place of NaN and the infinities, for which JSON has no word."""
+    """Return plain types with None in place of NaN and the infinities, for which JSON has no word."""
     if isinstance(value, dict):
         return {name: finite(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

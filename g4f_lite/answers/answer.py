@@ -6,7 +6,6 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..messages import finite
 from .call_usage import CallUsage
 from .deltas import ToolCall, Usage
 from .images import ImageResponse
@@ -133,7 +132,7 @@ class Answer(str):
             "model": self.model,
             "served_model": self.served_model,
             "finish_reason": self.finish_reason,
-            "usage": finite(self.usage.to_dict()) if self.usage else None,
+            "usage": self.usage.to_dict() if self.usage else None,
             "seconds": round(self.seconds, 3),
             "reasoning": self.reasoning,
             "refusal": self.refusal,

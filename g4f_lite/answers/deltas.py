@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import EmptyResponseError, HookError, StreamInterruptedError
-from ..messages import is_valid, valid_text
+from ..messages import finite, is_valid, valid_text
 from .images import ImageResponse
 from .json_text import parse_arguments
 
@@ -120,7 +120,7 @@ class Usage:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the service reports as plain JSON types, without what it leaves out."""
-        return {name: count for name, count in asdict(self).items() if count not in (None, {})}
+        return {name: finite(count) for name, count in asdict(self).items() if count not in (None, {})}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from ..answers.answer import Answer
 from ..errors import OutputError
+from ..messages import to_json
 from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
 from .result import Result
 from .templates import text_of
@@ -71,7 +72,7 @@ class Writer:
                 value |= self._named({"output": _output_of(result)} if self._is_json else {})
             else:
                 value = _batch_line(row, result, error)
-            self.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            self.file.write(to_json(value, ensure_ascii=False) + "\n")
 
     def begin_failed(self, row: Row) -> None:
         """Write the names of the columns of a table for failures, which may have no rows.
@@ -87,7 +88,7 @@ class Writer:
         if self._kind in DELIMITERS:
             self._write_columns({**row.values, **error})
         elif self._kind == "jsonl":
-            self.file.write(json.dumps({**row.values, **error}, ensure_ascii=False) + "\n")
+            self.file.write(to_json({**row.values, **error}, ensure_ascii=False) + "\n")
         else:
             self.file.write(f"{row.values['prompt']}\n")  # a line, as it was read
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import re
 import shutil
@@ -29,6 +28,7 @@ from ..errors import (
 )
 from ..http.retry import may_pass
 from ..http.urls import is_loopback, parse_origin
+from ..messages import finite
 from ..providers.openai.keys import OPENAI_ORIGIN
 from ..providers.openai.presets import NO_MODEL, PRESETS
 from ..providers.registry import is_provider_name
@@ -83,9 +83,7 @@ def fields_of(error: G4FLiteError) -> dict[str, Any]:
     """Return an error of the library as plain JSON types."""
     names = ("provider", "step", "status", "request_id", "retry_after", "attempts", "elapsed", "partial")
     fields: dict[str, Any] = {"type": type(error).__name__, "message": one_line(message_of(error))}
-    fields |= {name: getattr(error, name, None) for name in names}
-    if fields["retry_after"] == math.inf:  # an enormous number of the service's, which JSON does not have
-        fields["retry_after"] = None
+    fields |= {name: finite(getattr(error, name, None)) for name in names}
     if isinstance(error, AllProvidersFailedError):
         fields["errors"] = [fields_of(each) for each in error.errors]
     return fields

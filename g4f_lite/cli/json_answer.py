@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..answers.answer import Answer
 from ..conversation import Conversation
 from ..errors import OutputError
-from ..messages import Image
+from ..messages import Image, to_json
 from .failure import checking_arguments, one_line
 from .keyboard import silent_keyboard
 from .notes import note
@@ -32,7 +31,7 @@ def ask_for_json(
     error = None
     try:
         with silent_keyboard(), told_if_late(question.stream):
-            answer = json.dumps(question.ask(repairs=1), ensure_ascii=False)
+            answer = to_json(question.ask(repairs=1), ensure_ascii=False)
     except OutputError as mismatch:
         answer, error = str(question.answer), mismatch
     taken = {"usage": question.usage, "seconds": question.seconds}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import sys
 import warnings
@@ -15,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from ..errors import G4FLiteError, sanitize
+from ..messages import to_json
 from .failure import Failure, fields_of, one_line
 from .notes import note
 
@@ -115,7 +115,7 @@ def writing() -> Iterator[None]:
 def write_json(value: Any) -> None:
     """Write a value as one line of JSON, in ASCII unless the encoding is UTF-8."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    write(json.dumps(value, ensure_ascii=ascii_only) + "\n")
+    write(to_json(value, ensure_ascii=ascii_only) + "\n")
 
 
 @contextmanager

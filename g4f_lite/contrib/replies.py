@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
-from ..messages import finite, valid_text
+from .. import messages
 
 MOST_SECONDS = 86_400.0  # that a client is told to wait
 
@@ -16,17 +15,9 @@ def to_json(value: Any) -> str:
 
     NaN and the infinities, for which JSON has no word, become null, and half of a character U+FFFD.
     """
-    try:
-        text = _dumps(value)
-    except ValueError:  # how json says that there are such numbers
-        text = _dumps(finite(value))
-    return valid_text(text)
+    return messages.valid_text(messages.to_json(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def retry_after(seconds: float) -> str:
     """Return the value of a Retry-After header: whole seconds, at least one and at most a day."""
     return str(math.ceil(max(1.0, min(seconds, MOST_SECONDS))))
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

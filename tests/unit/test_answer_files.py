@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,13 @@ def test_answers_of_an_earlier_batch_are_not_counted(tmp_path: Path, kind: str) 
     assert answers_in(path, kind, prefix="b_") == 1
     with pytest.raises(ValueError, match="has something else than the answers of a batch"):
         answers_in(path, kind, prefix="c_")
+
+
+def test_what_json_has_no_word_for_is_null() -> None:
+    answer = Answer('{"x": 1e999}', usage=Usage(1, 2, 3, extra={"queue": math.inf}))
+    (line,) = written("jsonl", [Result(0, "one", answer, answer)], is_json=True).splitlines()
+    told = json.loads(line, parse_constant=pytest.fail)
+    assert (told["output"], told["usage"]["extra"], told["answer"]) == ({"x": None}, {"queue": None}, answer)
 
 
 def test_a_long_answer_is_counted(tmp_path: Path) -> None:
