@@ -123,11 +123,6 @@ def is_unmistakable(error: Exception) -> bool:
     return isinstance(error, TransportError) and not closed_by_peer(error)
 
 
-def is_refused_by_one(error: Exception) -> bool:
-    """Return whether a member of a chain refused the prompt, and may answer others, which then need not wait."""
-    return isinstance(error, AllProvidersFailedError) and any(map(is_of_one_prompt, error.errors))
-
-
 def may_be_sent_again(error: Exception) -> bool:
     """Return whether an error says that an answer was cut, by no limit of its call, and that its call may be repeated.
 
@@ -139,18 +134,16 @@ def may_be_sent_again(error: Exception) -> bool:
 def wait_named_by(error: Exception) -> float | None:
     """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others.
 
-    None too if functions have been called for the prompt, as they would be called again.
+    None too if functions have been called for the prompt, as they would be called again, and if a member of a chain
+    refused it, who answers others, which need not wait for another member then.
     """
     if getattr(error, "after_calls", False):
         return None
     if isinstance(error, AllProvidersFailedError):
+        if any(is_of_one_prompt(each) and not is_hopeless(each, has_answered=True) for each in error.errors):
+            return None
         waits = [wait for wait in map(wait_named_by, error.errors) if wait is not None]
         return min(waits, default=None)
     if not isinstance(error, RateLimitError) or isinstance(error, QuotaExceededError) or error.retry_after is None:
         return None
     return error.retry_after if error.retry_after <= LONGEST_PAUSE else None
-
-
-def wait_of_all(error: Exception) -> float:
-    """Return the seconds for which a service takes no prompts; 0 if it names none, or answers others meanwhile."""
-    return 0.0 if is_refused_by_one(error) else wait_named_by(error) or 0.0

@@ -111,8 +111,9 @@ def ask_by_executor(plan: Plan, shipment: Shipment, bundle: Bundle) -> list[tupl
     bundle.close = future.cancel
     outcomes, observed, used = future.result()
     plan.calls.count(used)
+    observe = plan.observer_of(bundle.tasks[0])
     for status, headers in observed:
-        plan.workers.observe(status, headers)
+        observe(status, headers)
     return outcomes
 
 

@@ -23,7 +23,7 @@ from .pace import Meter
 from .result import Result
 from .summary import told_of_others
 from .task import Calls, Place, Task
-from .workers import Workers
+from .workers import TOO_MANY, Workers
 
 
 @dataclass
@@ -201,6 +201,16 @@ class Plan:
             if not self.calls.asked_first(task.prompt, task.provider):
                 return self.calls.model(task.prompt, task.provider) or None
         return None
+
+    def observer_of(self, task: Task) -> Callable[[int, Mapping[str, str]], None]:
+        """Return what is told the status and the headers of each response to a prompt.
+
+        One member of a chain that asks for a wait pauses nobody, as another one may answer meanwhile: if none does, the
+        error of the call says so.
+        """
+        if not self.calls.asked_first(task.prompt, task.provider):
+            return self.workers.observe
+        return lambda status, headers: None if status == TOO_MANY else self.workers.observe(status, headers)
 
     def is_shared(self, index: int) -> bool:
         """Return whether an answer that came into the store meanwhile is another program's, not an earlier run's."""

@@ -316,15 +316,12 @@ class Run:
         """
         wait = causes.wait_named_by(error)
         is_refused_again = task.answers_before == self._answers and self._is_read
-        is_of_all = not causes.is_refused_by_one(error)
-        if wait is None or (is_of_all and wait > self._workers.longest_pause) or is_refused_again:
+        if wait is None or wait > self._workers.longest_pause or is_refused_again:
             return False
         task.answers_before = self._answers
         task.sent = result.attempts or task.sent + 1
         self._waiting.append(task)
-        if not is_of_all:
-            self._workers.resume()
-        elif self._workers.pause(wait):
+        if self._workers.pause(wait):
             logger.info("the batch waits: %s", error)
             self._count_failure(error)  # a service that goes on refusing stops the batch
         return True
@@ -386,7 +383,7 @@ class Run:
             logger.warning("prompts[%s] failed: %s", self._plan.label(task.index), result.error_text)
             if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
                 self._workers.refused(error.retry_after)
-            is_too_long = causes.wait_of_all(error) > self._workers.longest_pause
+            is_too_long = (causes.wait_named_by(error) or 0.0) > self._workers.longest_pause
             if is_too_long or causes.is_hopeless(error, has_answered=self._workers.was_reached):
                 self._halt(error)
                 return False

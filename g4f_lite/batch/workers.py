@@ -238,14 +238,6 @@ class Workers:
         gap = min(_LAST_TRY, max(_FIRST_TRY, now - self._out_since))
         self._waits_until = max(self._waits_until, now + gap)
 
-    def resume(self) -> None:
-        """End a pause: another provider of a chain answers meanwhile."""
-        with self._lock:
-            now = self._clock()
-            self._waits_until = min(self._waits_until, now)
-            self._calm_until = self._crowd_until = min(self._crowd_until, now + _CROWD_SECONDS)
-            self._forget_rate(now)  # that of the provider which refused
-
     def succeeded(self, tokens: int = 0, seconds: float = 0.0) -> None:
         """Count an answer.
 

@@ -19,8 +19,10 @@ from g4f_lite import (
     Fallback,
     G4FLiteError,
     OpenAICompatible,
+    ProviderNotConfiguredError,
     QuotaExceededError,
     RateLimitError,
+    ResponseStatusError,
     ServiceError,
     ToolCallDelta,
 )
@@ -162,7 +164,9 @@ def test_what_stops_a_batch_ends_a_pause() -> None:
         (refusal(None), None),
         (QuotaExceededError("no credit", retry_after=60), None),
         (ServiceError("busy", retry_after=60), None),
-        (AllProvidersFailedError("none", errors=[ServiceError("down"), refusal(60), refusal(30)]), 30),
+        (AllProvidersFailedError("none", errors=[ResponseStatusError("down", status=503), refusal(60), refusal(30)]), 30),
+        (AllProvidersFailedError("none", errors=[refusal(60), ResponseStatusError("filtered", status=400)]), None),
+        (AllProvidersFailedError("none", errors=[ProviderNotConfiguredError("no key"), refusal(60)]), 60),
         (AllProvidersFailedError("none", errors=[ServiceError("down", retry_after=5)]), None),
         (ValueError("an option"), None),
     ],
@@ -307,15 +311,6 @@ def test_a_long_pause_is_a_warning_where_no_progress_is_shown(
         now[0] += 1
     told = "the batch is paused by the service for 60 min; max_pause= limits such a wait, and progress=True shows it"
     assert [str(warning.message) for warning in recwarn] == [told]
-
-
-def test_a_pause_ends_when_another_provider_of_a_chain_answers() -> None:
-    clock = [100.0]
-    workers = Workers(clock=lambda: clock[0])
-    workers.observe(429, {"Retry-After": "600"})
-    assert (workers.paused, workers.may_send()) == (600, False)
-    workers.resume()
-    assert (workers.paused, workers.reserve(), workers.may_send()) == (0, 0, True)
 
 
 @pytest.mark.parametrize("given", [{}, {"retry": None}])

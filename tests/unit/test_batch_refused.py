@@ -207,6 +207,7 @@ def test_a_prompt_that_the_last_of_a_chain_refuses_holds_up_no_other(max_pause: 
     """The first one asks for two hours, for which the others need not wait."""
     busy = Refuses(lambda text, count: RateLimitError("busy", status=429, retry_after=7200))
     last = Refuses(lambda text, count: ResponseStatusError("filtered", status=400) if text == "prompt 3" else None)
-    results = Client(Fallback([busy, last])).map(numbered(9), workers=2, max_pause=max_pause, progress=False)
+    results = Client(Fallback([busy, last])).map(numbered(300), workers=2, max_pause=max_pause, progress=False)
     assert [result.index for result in results if result.error] == [3]
-    assert results.usage.done == 9
+    assert results.usage.done == 300  # more than are read ahead of one that is waited for
+    assert len(last.asked) == 300
