@@ -164,7 +164,10 @@ def test_what_stops_a_batch_ends_a_pause() -> None:
         (refusal(None), None),
         (QuotaExceededError("no credit", retry_after=60), None),
         (ServiceError("busy", retry_after=60), None),
-        (AllProvidersFailedError("none", errors=[ResponseStatusError("down", status=503), refusal(60), refusal(30)]), 30),
+        (
+            AllProvidersFailedError("none", errors=[ResponseStatusError("down", status=503), refusal(60), refusal(30)]),
+            30,
+        ),
         (AllProvidersFailedError("none", errors=[refusal(60), ResponseStatusError("filtered", status=400)]), None),
         (AllProvidersFailedError("none", errors=[ProviderNotConfiguredError("no key"), refusal(60)]), 60),
         (AllProvidersFailedError("none", errors=[ServiceError("down", retry_after=5)]), None),
