@@ -28,6 +28,11 @@ MAX_REDIRECTS = 5
 _NOT_PLAIN = "it is not an http or https URL without credentials, white space and backslashes"
 _ENDS_IN_NUMBER = r"(?i)(^|\.)(\d+|0x[\da-f]*)$"  # as no name does, and every spelling of an IPv4 address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Ranges for special purposes (registries of IANA) that some versions of Python take for public ones, and the address
+# at which a machine in Azure reaches its host.
+_SPECIAL = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20", "5f00::/16"))
+)
 
 
 def fetch_image(exchange: Exchange, url: str, *, home: str) -> bytes:
@@ -81,7 +86,8 @@ def refuse_private(address: str) -> None:
         if inner is None and ip in _NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         ip = inner or ip
-    if not ip.is_global or ip.is_multicast or ip.is_reserved or getattr(ip, "is_site_local", False):
+    is_public = ip.is_global and not (ip.is_multicast or ip.is_reserved or getattr(ip, "is_site_local", False))
+    if not is_public or any(ip in network for network in _SPECIAL):
         raise _not_public(address)
 
 
