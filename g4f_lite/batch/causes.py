@@ -134,8 +134,8 @@ def may_be_sent_again(error: Exception) -> bool:
 def wait_named_by(error: Exception) -> float | None:
     """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others.
 
-    None too if functions have been called for the prompt, as they would be called again, and if a member of a chain
-    refused it, who answers others, which need not wait for another member then.
+    None too if functions have been called for the prompt, because they would be called again, and if a member of a
+    chain refused this prompt only: the others need not wait for a busy member while that one answers them.
     """
     if getattr(error, "after_calls", False):
         return None
