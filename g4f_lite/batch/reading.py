@@ -222,7 +222,9 @@ class Reading(Generic[T]):
 
     def _told(self) -> str:
         """Say how many results there are, and what goes on without the user."""
-        return counted(self._usage.done, "result")
+        if not self._inputs.is_sized:
+            return counted(self._usage.done, "result")
+        return f"{self._usage.done:,} of {counted(len(self), 'result')}"
 
     def _start(self, indexes: Iterable[int]) -> Run:
         self.check()

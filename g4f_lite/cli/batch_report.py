@@ -93,6 +93,15 @@ def done_of(usage: BatchUsage, stored: int) -> int:
     return usage.done + max(0, stored - (usage.stored - usage.elsewhere))
 
 
+def told_of_done(usage: BatchUsage, stored: int, total: int) -> str:
+    """Say how many prompts of all are done, and how many of them failed.
+
+    :param stored: how many answers were in the store before the batch began
+    """
+    failed = f", of which {usage.failures:,} failed" if usage.failures else ""
+    return f"{done_of(usage, stored):,} of {counted(total, 'prompt')}{failed}"
+
+
 class Progress:
     """Shows on standard error how far a batch is: in one line of a terminal, or a line now and then in a log.
 

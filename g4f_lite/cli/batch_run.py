@@ -26,7 +26,7 @@ from ..http.retry import may_pass
 from ..providers.fallback import Fallback
 from .batch_fallbacks import Fallbacks, kind_of
 from .batch_files import BatchFiles
-from .batch_report import Progress, done_of, told_after, told_of_cost
+from .batch_report import Progress, told_after, told_of_cost, told_of_done
 from .failure import Failure, Passing, message_of, one_line, tell
 from .notes import is_quiet, note
 from .options import named_members
@@ -209,7 +209,7 @@ class BatchRun:
         except Failure as error:
             raise Failure("; ".join([error.message, *self._hints()])) from error
         except KeyboardInterrupt:
-            done = f"{done_of(self.results.usage, self.stored):,} of {counted(len(self.results), 'prompt')}"
+            done = told_of_done(self.results.usage, self.stored, len(self.results))
             dropped = self.results.dropped
             again = f"; {counted(dropped, 'call')} in progress will be sent again" if dropped else ""
             click.echo(f"\nInterrupted after {'; '.join([done, *self._hints()])}{again}", err=True)

@@ -209,7 +209,7 @@ def test_the_progress_of_a_batch_is_one_output_of_the_cell(kernel: Kernel, emula
     ("call", "told"),
     [
         ("client.images.generate('a cat', model='m')", "Interrupted: the call was interrupted"),
-        ("client.batch(['x'], path=path).texts()", "BatchInterrupted: the batch was interrupted after 0 results, and "),
+        ("client.batch(['x'], path=path).texts()", "BatchInterrupted: the batch was interrupted after 0 of 1 result"),
     ],
 )
 def test_an_interrupt_of_what_is_no_stream_is_one_line(

@@ -29,7 +29,7 @@ from g4f_lite import (
 from g4f_lite.batch.result import Result
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
-from g4f_lite.cli.batch_report import Progress, told_after
+from g4f_lite.cli.batch_report import Progress, told_after, told_of_done
 from g4f_lite.cli.batch_run import _terminated_as_interrupted, reasons_of
 from g4f_lite.messages import last_user_message
 
@@ -229,3 +229,14 @@ def test_the_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch)
     assert re.fullmatch(
         r"3 of 10 done, 1 failed, about \$0.12, 0:.+ so far, .+ a minute, paced at 3.2/s, .+ left", line
     ), line
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        (BatchUsage(done=3), "5 of 1,200 prompts"),
+        (BatchUsage(done=1_000, failures=4), "1,002 of 1,200 prompts, of which 4 failed"),
+    ],
+)
+def test_the_text_of_an_interrupt_counts_what_is_stored_and_what_failed(usage: BatchUsage, told: str) -> None:
+    assert told_of_done(usage, 2, 1_200) == told

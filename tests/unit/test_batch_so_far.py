@@ -210,4 +210,4 @@ def test_an_interrupt_of_a_program_says_what_is_kept(
         results.texts()
     assert type(caught.value) is KeyboardInterrupt
     kept = f", kept in {store}; the same program goes on from there" if is_stored else ""
-    assert str(caught.value) == f"the batch was interrupted after 1 result{kept}"
+    assert str(caught.value) == f"the batch was interrupted after 1 of 3 results{kept}"

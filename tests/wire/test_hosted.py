@@ -345,7 +345,8 @@ def test_an_interrupt_in_a_notebook_is_one_line_and_the_service_goes_on(
             with pytest.raises(BatchInterrupted) as caught:
                 show()
         (line,) = caught.value._render_traceback_()
-        assert line.startswith("BatchInterrupted: the batch was interrupted after 0 results, and the service goes on; ")
+        told = "BatchInterrupted: the batch was interrupted after 0 of 4 results, and the service goes on; "
+        assert line.startswith(told)
     with monkeypatch.context() as patch:
         patch.setattr(moment, interrupted)
         with pytest.raises(KeyboardInterrupt) as plain:
