@@ -145,7 +145,7 @@ class ProviderError(G4FLiteError):
     :param retry_after: the seconds to wait that the service requested, if it did
     :param body: the body of the service's response, at most 64 KiB and without secrets; "" if there was none
     :param request_id: the service's id of the request, which its support asks for
-    :param may_retry: whether the same request may be sent again, if its status passes, or its answer in a batch was cut
+    :param may_retry: whether the same request may be sent again: if its status passes, or at the end of a batch
     """
 
     def __init__(

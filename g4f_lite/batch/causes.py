@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..http.failures import closed_by_peer
 from ..providers.failure_words import is_of_one_prompt
+from ..timeout import PASSING_STATUSES
 from .workers import LONGEST_PAUSE
 
 MOST_FAILURES = 20  # in a row
@@ -38,6 +39,7 @@ HOPELESS = (
     QuotaExceededError,
     StoreError,
 )
+_OF_SERVER = frozenset(status for status in PASSING_STATUSES if status >= 500)
 _OUT_OF_REACH = frozenset({502, 503, 504, *range(520, 525), 529})  # statuses of what stands before a service
 
 
@@ -123,27 +125,45 @@ def is_unmistakable(error: Exception) -> bool:
     return isinstance(error, TransportError) and not closed_by_peer(error)
 
 
-def may_be_sent_again(error: Exception) -> bool:
-    """Return whether an error says that an answer was cut, by no limit of its call, and that its call may be repeated.
+def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
+    """Return whether a server cut an answer or failed, by no limit of the call, and the call may be repeated.
 
     Nobody has seen a part of an answer in a batch.
+
+    :param has_answered: whether the service has answered before; one that never did fails at everything
     """
-    return isinstance(error, StreamInterruptedError) and error.may_retry and not error.after_calls
+    if isinstance(error, AllProvidersFailedError):
+        return any(may_be_sent_again(each, has_answered=has_answered) for each in error.errors)
+    if not isinstance(error, ProviderError) or isinstance(error, RateLimitError) or error.after_calls:
+        return False
+    is_of_server = has_answered and error.status in _OF_SERVER
+    return error.may_retry and (isinstance(error, StreamInterruptedError) or is_of_server)
+
+
+def is_refused_for_now(error: Exception) -> bool:
+    """Return whether a service refuses a prompt because of a rate limit, and may take it within a day.
+
+    Not so if functions have been called for the prompt, because they would be called again, and if a member of a chain
+    refused this prompt only: the others need not wait for a busy member while that one answers them.
+    """
+    if getattr(error, "after_calls", False):
+        return False
+    if isinstance(error, AllProvidersFailedError):
+        is_of_prompt = any(is_of_one_prompt(each) and not is_hopeless(each, has_answered=True) for each in error.errors)
+        return not is_of_prompt and any(map(is_refused_for_now, error.errors))
+    if not isinstance(error, RateLimitError) or isinstance(error, QuotaExceededError):
+        return False
+    return error.retry_after is None or error.retry_after <= LONGEST_PAUSE
 
 
 def wait_named_by(error: Exception) -> float | None:
     """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others.
 
-    None too if functions have been called for the prompt, because they would be called again, and if a member of a
-    chain refused this prompt only: the others need not wait for a busy member while that one answers them.
+    Of a chain it is the shortest wait, and None if one of those that refuse for now names none.
     """
-    if getattr(error, "after_calls", False):
+    if not is_refused_for_now(error):
         return None
     if isinstance(error, AllProvidersFailedError):
-        if any(is_of_one_prompt(each) and not is_hopeless(each, has_answered=True) for each in error.errors):
-            return None
-        waits = [wait for wait in map(wait_named_by, error.errors) if wait is not None]
-        return min(waits, default=None)
-    if not isinstance(error, RateLimitError) or isinstance(error, QuotaExceededError) or error.retry_after is None:
-        return None
-    return error.retry_after if error.retry_after <= LONGEST_PAUSE else None
+        waits = [wait_named_by(each) for each in error.errors if is_refused_for_now(each)]
+        return None if None in waits else min(filter(None, waits), default=0.0)
+    return error.retry_after if isinstance(error, RateLimitError) else None

@@ -15,15 +15,17 @@ from dataclasses import replace
 from typing import Any
 
 from ..answers.deltas import Usage
-from ..errors import DeadlineExceededError, G4FLiteError, RateLimitError, StoreError
+from ..errors import DeadlineExceededError, G4FLiteError, StoreError
 from ..store.answers import Kept
 from . import causes
+from .again import Again
 from .elsewhere import Shipment, ask_by_executor
 from .here import ask_here
 from .pace import count_tokens, tokens_of, wait_for_place
 from .plan import Plan
 from .result import BadPrompt, Outcome, Result
 from .task import Bundle, Place, Task
+from .workers import TOO_MANY
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Run:
         self._is_read = False  # to the end of the tasks
         self._awaited: int | None = None
         self._failures = causes.FailuresInARow(plan.max_failures)
-        self._answers = 0
+        self._again = Again(plan, self._count_failure, self._halt)
         self._halted = threading.Event()  # nothing more is sent
         self._stopping = threading.Event()
         self._ends_at = plan.clock() + plan.max_time
@@ -309,58 +311,6 @@ class Run:
         self.reason = self.reason or error
         self._halted.set()
 
-    def _put_back(self, task: Task, result: Result[Any], error: Exception) -> bool:
-        """Put a prompt that the service refuses for now at the end of the queue; the lock is held.
-
-        :returns: False if the service names no time, or answered none of all others since the prompt was put there last
-        """
-        wait = causes.wait_named_by(error)
-        is_refused_again = task.answers_before == self._answers and self._is_read
-        if wait is None or wait > self._workers.longest_pause or is_refused_again:
-            return False
-        task.answers_before = self._answers
-        task.sent = result.attempts or task.sent + 1
-        self._waiting.append(task)
-        if self._workers.pause(wait):
-            logger.info("the batch waits: %s", error)
-            self._count_failure(error)  # a service that goes on refusing stops the batch
-        return True
-
-    def _wait_for_service(self, task: Task, result: Result[Any], error: Exception) -> bool:
-        """Put a prompt back that found the service out of reach, which has answered before; the lock is held.
-
-        :returns: False if it may be the reason itself: it met another outage before, or alone this one
-        """
-        if not self._workers.was_reached or not self._workers.longest_outage or not causes.is_outage(error):
-            return False
-        outage = self._workers.missed(task.began_at, task.index)
-        if self._workers.is_met_by_one and not causes.is_unmistakable(error):
-            self._workers.reached(math.inf)
-            return False
-        if task.outage not in (0, outage):
-            return False
-        task.outage = outage
-        task.sent = result.attempts or task.sent + 1
-        self._waiting.append(task)
-        if self._workers.outage >= self._workers.longest_outage:
-            if isinstance(error, G4FLiteError):
-                error.message += f"; it was out of reach for the max_outage of {self._workers.longest_outage:g} s"
-            self._halt(error)
-        return True
-
-    def _send_again(self, task: Task, result: Result[Any], error: Exception) -> bool:
-        """Put a prompt whose answer was cut at the end of the queue; the lock is held.
-
-        :returns: False if it was there before for that, or its call is to be made once
-        """
-        if task.was_cut or task.prompt.retry is None or not causes.may_be_sent_again(error):
-            return False
-        logger.info("prompts[%s] will be sent once more: %s", self._plan.label(task.index), error)
-        task.was_cut = True
-        task.sent = result.attempts or task.sent + 1
-        self._waiting.append(task)
-        return True
-
     def _count_failure(self, error: Exception) -> None:
         """Count a failure, and stop the batch if it is one too many in a row; the lock is held."""
         if self.reason is None and (too_many := self._failures.add(error)):
@@ -370,19 +320,21 @@ class Run:
     def _note(self, task: Task, result: Result[Any]) -> bool:
         """Count a result; False if it is an error that stops the batch.  The lock is held."""
         error = result.error
+        if error is not None and causes.is_refused_for_now(error) and getattr(error, "status", None) != TOO_MANY:
+            self._workers.refused(causes.wait_named_by(error))  # of those with 429 the observer knows
         if result.is_stored:
             self._workers.was_reached = True  # it says nothing about the service now
         elif error is None:
             self._failures.end()
-            self._answers += 1
+            self._again.answers += 1
             self._workers.reached(task.began_at)
             self._workers.succeeded(0 if result.usage is None else result.usage.total_tokens, result.seconds)
-        elif any(put(task, result, error) for put in (self._put_back, self._wait_for_service, self._send_again)):
+        elif self._again.is_to_be_sent(task, error, is_read=self._is_read):
+            task.sent = result.attempts or task.sent + 1
+            self._waiting.append(task)
             return True
         else:
             logger.warning("prompts[%s] failed: %s", self._plan.label(task.index), result.error_text)
-            if isinstance(error, RateLimitError) and error.status != 429:  # of those with 429 the observer knows
-                self._workers.refused(error.retry_after)
             is_too_long = (causes.wait_named_by(error) or 0.0) > self._workers.longest_pause
             if is_too_long or causes.is_hopeless(error, has_answered=self._workers.was_reached):
                 self._halt(error)

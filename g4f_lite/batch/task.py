@@ -39,7 +39,7 @@ class Task:
     :param place: its place in the store; None without a store
     :ivar sent: how many times it was sent before it was put back, because the service refused it for now
     :ivar answers_before: how many answers the run had when it was put back
-    :ivar was_cut: whether it was put back because its answer was cut
+    :ivar has_failed: whether it was put back because its answer was cut, or the server failed
     :ivar began_at: when it was sent last
     :ivar outage: the number of the outage for which it was put back; 0 if there was none
     """
@@ -52,7 +52,7 @@ class Task:
     sent: int = 0
     answers_before: int = -1
     outage: int = 0
-    was_cut: bool = False
+    has_failed: bool = False
     began_at: float = 0.0
 
     def times(self, attempts: int | None) -> int | None:

@@ -27,6 +27,7 @@ LONGEST_OUTAGE = 600.0  # seconds
 _FIRST_TRY, _LAST_TRY = 1.0, 15.0  # seconds between two tries in an outage, which become more
 _ALONE_SECONDS = 60.0  # of an outage that a single prompt has met
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
+_FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0  # seconds, where a service refuses and names no time; each is twice the last
 _MOST_DIGITS = 19  # of a number of less than 64 bits
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer
 _BUNDLE_SECONDS, _MOST_IN_BUNDLE = 0.75, 10
@@ -82,6 +83,7 @@ class Workers:
         self._outages = 0
         self._met_by: set[int] = set()  # the prompts that found the service out of reach in the last outage
         self._pause_ends = -math.inf  # of the last pause that calls were put back for
+        self._own_pause = _FIRST_PAUSE  # the next one where the service names no time
         self._rate = math.inf  # calls a second at the last refusal
         self._answers = 0
         self._answers_before = -math.inf  # the last refusal
@@ -200,11 +202,26 @@ class Workers:
             self._next = ends
             self._calm_until = self._crowd_until
 
-    def pause(self, seconds: float) -> bool:
-        """Let everybody wait, and return whether this is a new pause: a crowd of calls is refused at once."""
+    @property
+    def has_paused_in_vain(self) -> bool:
+        """Whether nothing was answered in the pauses of a minute, for which the service named no time."""
+        return self._own_pause >= min(_LAST_PAUSE, self.longest_pause)
+
+    def pause(self, seconds: float | None, began_at: float) -> bool:
+        """Let everybody wait, and return whether this is a new pause: a crowd of calls is refused at once.
+
+        :param seconds: those that the service names; None if it names none: the pauses then become longer until it
+            answers
+        :param began_at: when the call that was refused began; before the end of the last pause, it is of its crowd
+        """
         with self._lock:
             now = self._clock()
-            is_new = now >= self._pause_ends
+            is_new = began_at >= self._pause_ends
+            if seconds is None:
+                if not is_new:
+                    return False
+                seconds = min(self._own_pause, self.longest_pause)
+                self._own_pause = min(2 * self._own_pause, _LAST_PAUSE)
             self._pause_ends = max(self._pause_ends, now + seconds)
             self._waits_until = max(self._waits_until, now + seconds)
             return is_new
@@ -230,6 +247,7 @@ class Workers:
         """Count an answer, which ends an outage unless its call had begun before."""
         with self._lock:
             self.was_reached = True
+            self._own_pause = _FIRST_PAUSE
             if began_at > self._out_since:
                 self._out_since, self._back_at = math.inf, self._clock()
                 self._waits_until = min(self._waits_until, self._back_at)

@@ -23,7 +23,14 @@ from ..answers.price import PricedAt
 from ..answers.response import Response
 from ..answers.short_traceback import shortened
 from ..answers.source import CheckedSource
-from ..errors import AuthenticationError, G4FLiteError, ServiceError, StreamInterruptedError, TransportError
+from ..errors import (
+    AuthenticationError,
+    G4FLiteError,
+    ProviderError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+)
 from ..http.body import Body
 from ..http.checks import complete
 from ..http.cooldown import CoolDowns
@@ -114,9 +121,12 @@ class Call(CheckedSource):
             Exchange(pooled, deadline, self._route, service.name, secrets) as exchange,
         ):
             self._exchange = exchange
-            opened: Any = attempts(
-                service, exchange, lambda: self._attempt(exchange), self._retry, model=self._prompt.model or ""
-            )
+            model = self._prompt.model or ""
+            try:
+                opened: Any = attempts(service, exchange, lambda: self._attempt(exchange), self._retry, model=model)
+            except ProviderError as error:
+                error.may_retry &= self._may_repeat()
+                raise
             self.attempts = exchange.attempts
             if isinstance(opened, str):  # the result of a tenacity retry_error_callback
                 yield opened
@@ -155,7 +165,7 @@ class Call(CheckedSource):
                 raise StreamInterruptedError(text, step=step, may_retry=may_retry) from error
             except G4FLiteError as error:
                 complete(error, body)
-                if isinstance(error, StreamInterruptedError):
+                if isinstance(error, ProviderError):
                     error.may_retry &= self._may_repeat()
                 raise
             finally:

@@ -92,11 +92,14 @@ def is_of_one_prompt(error: Exception) -> bool:
 
     One of a chain that asked none of its members says nothing about the prompt.
     """
-    return isinstance(error, G4FLiteError) and not _is_skipped(error) and words_of(error) is None
+    return isinstance(error, G4FLiteError) and not is_skipped(error) and words_of(error) is None
 
 
-def _is_skipped(error: G4FLiteError) -> bool:
-    return error.skipped or (isinstance(error, AllProvidersFailedError) and all(map(_is_skipped, error.errors)))
+def is_skipped(error: Exception) -> bool:
+    """Return whether nothing was sent, because a chain skips its members for now, or this one."""
+    if isinstance(error, AllProvidersFailedError):
+        return error.skipped or all(map(is_skipped, error.errors))
+    return isinstance(error, G4FLiteError) and error.skipped
 
 
 def _is_of_this_prompt(kind: type[G4FLiteError], status: Any) -> bool:

@@ -21,9 +21,10 @@ from ..errors import (
     G4FLiteError,
     HookError,
     RateLimitError,
+    StreamInterruptedError,
 )
 from ..http.body import Body
-from ..http.retry import is_retryable
+from ..http.retry import may_pass
 from ..http.spellings import SHORTEST_SECRET
 from ..messages import Message
 from ..prompt import Prompt
@@ -32,7 +33,6 @@ from ..providers.base import Provider
 from ..providers.hooks import models_of, read_error
 from ..providers.identity import identity_of
 from ..providers.sending import TOO_MANY
-from ..timeout import RETRY
 from .class_check import check_class
 from .guards import no_other_sessions, nothing_printed, nothing_sent_elsewhere, short_causes
 from .played_service import (
@@ -205,7 +205,7 @@ def _check_requests(provider: Provider, service: PlayedService, prompt: Asked) -
     except G4FLiteError as error:
         if service.unknown:
             raise AssertionError(f"there is no reply for {service.unknown[0]}, to which a request came") from error
-        if is_retryable(error, RETRY, CALL_SECONDS):
+        if may_pass(error) and not isinstance(error, StreamInterruptedError):
             advice = "the check sends nothing again, so test a failure that passes with responses"
             raise AssertionError(f"{error}; {advice}") from error
         raise

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import responses
+import tenacity
 
 from g4f_lite import (
     AllProvidersFailedError,
@@ -20,8 +23,10 @@ from g4f_lite import (
     OpenAICompatible,
     OutputError,
     ProviderError,
+    RateLimitError,
     RefusalError,
     ResponseStatusError,
+    RetryPolicy,
     ServiceError,
     StreamInterruptedError,
     TransportError,
@@ -172,12 +177,78 @@ def test_without_retries_no_answer_is_asked_for_again() -> None:
     assert (results[0].error is not None, provider.asked) == (True, ["one"])
 
 
-def test_which_answers_may_be_asked_for_again() -> None:
-    called = StreamInterruptedError("cut")
-    called.after_calls = True  # the functions would be called again
-    errors = [StreamInterruptedError("cut"), called, StreamInterruptedError("cut", may_retry=False)]
-    errors += [DeadlineExceededError("late", limit="read", partial="half"), TransportError("refused")]
-    assert [*map(may_be_sent_again, errors)] == [True, False, False, False, False]
+def test_a_prompt_at_which_a_server_fails_is_sent_once_more_at_the_end() -> None:
+    provider, client = asks(lambda text, count: ResponseStatusError("boom", status=500) if count in (2, 3) else None)
+    results = client.map(numbered(4), workers=1, progress=False)
+    assert results.texts() == [text.upper() for text in numbered(4)]
+    assert provider.asked == [f"prompt {number}" for number in (0, 1, 2, 3, 1, 2)]
+
+
+def test_a_prompt_at_which_a_server_fails_twice_has_failed() -> None:
+    down = ResponseStatusError("boom", status=500, attempts=3)
+    provider, client = asks(lambda text, count: down if text == "prompt 1" else None)
+    results = client.map(numbered(3), workers=1, progress=False)
+    assert ([result.error for result in results], results[1].attempts) == ([None, down, None], 6)
+    assert len(provider.asked) == 4
+
+
+def test_a_server_that_has_answered_nothing_fails_at_each_prompt_once() -> None:
+    provider, client = asks(lambda text, count: ResponseStatusError("boom", status=500))
+    with pytest.raises(BatchStoppedError, match="after 0 answers and 4 failures"):
+        client.map(numbered(50), workers=1, max_failures_in_a_row=4, progress=False).texts()
+    assert len(provider.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("policy", "sent"),
+    [
+        (None, 2),
+        (RetryPolicy(attempts=1), 2),
+        (tenacity.Retrying(stop=tenacity.stop_after_attempt(2)), 3),
+        (RetryPolicy(attempts=2, backoff=0), 5),
+    ],
+)
+@responses.activate
+def test_a_prompt_is_not_sent_once_more_where_the_policy_of_the_provider_is_to_make_calls_once(
+    policy: Any, sent: int
+) -> None:
+    url = "https://one.test/v1/chat/completions"
+    asked = [
+        responses.post(url, json={"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}),
+        responses.post(url, status=500, json={}),
+    ]
+    client = Client(OpenAICompatible("https://one.test/v1", model="m", retry=policy))
+    results = client.map(["good", "bad"], workers=1, progress=False)
+    assert [result.text for result in results] == ["Hi", None]
+    assert sum(one.call_count for one in asked) == sent
+
+
+def after_calls(error: G4FLiteError) -> G4FLiteError:
+    error.after_calls = True  # the functions would be called again
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (StreamInterruptedError("cut"), (True, True)),
+        (after_calls(StreamInterruptedError("cut")), (False, False)),
+        (StreamInterruptedError("cut", may_retry=False), (False, False)),
+        (ResponseStatusError("boom", status=500), (False, True)),
+        (after_calls(ResponseStatusError("boom", status=500)), (False, False)),
+        (ServiceError("boom", status=500, may_retry=False), (False, False)),
+        (ResponseStatusError("filtered", status=400), (False, False)),
+        (RateLimitError("busy", status=503), (False, False)),  # is waited for
+        (DeadlineExceededError("late", limit="read", partial="half"), (False, False)),
+        (TransportError("refused"), (False, False)),
+        (AllProvidersFailedError("none", errors=[ResponseStatusError("boom", status=500)]), (False, True)),
+        (AllProvidersFailedError("none", errors=[TransportError("refused")]), (False, False)),
+    ],
+)
+def test_which_prompts_may_be_sent_again_before_and_after_the_first_answer(
+    error: G4FLiteError, expected: tuple[bool, bool]
+) -> None:
+    assert (may_be_sent_again(error, has_answered=False), may_be_sent_again(error, has_answered=True)) == expected
 
 
 def test_an_error_names_the_model_that_was_asked_unless_a_chain_or_the_server_chose_it() -> None:

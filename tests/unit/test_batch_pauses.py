@@ -123,18 +123,19 @@ def test_a_pause_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="g4f_lite")
     provider = Refuses(lambda text, count: refusal() if count == 1 else None)
     assert Client(provider).map(numbered(2), workers=1).texts() == ["PROMPT 0", "PROMPT 1"]
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "g4f_lite.batch.run"]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "g4f_lite.batch.again"]
     assert line.startswith("the batch waits: Refuses, stream: too many requests (3 attempts in ")
 
 
 def test_a_crowd_that_is_refused_at_once_counts_as_one_failure_in_a_row() -> None:
     clock = [100.0]
     workers = Workers(4, clock=lambda: clock[0])
-    assert [workers.pause(30), workers.pause(30), workers.pause(31)] == [True, False, False]
+    assert [workers.pause(30, 99), workers.pause(30, 99), workers.pause(31, 100)] == [True, False, False]
     assert workers.paused == 31
     clock[0] += 32
     assert workers.paused == 0
-    assert workers.pause(5)
+    assert not workers.pause(5, 130)  # it was sent before the pause ended
+    assert workers.pause(5, 137)
 
 
 def test_what_stops_a_batch_ends_a_pause() -> None:
@@ -171,6 +172,7 @@ def test_what_stops_a_batch_ends_a_pause() -> None:
         (AllProvidersFailedError("none", errors=[refusal(60), ResponseStatusError("filtered", status=400)]), None),
         (AllProvidersFailedError("none", errors=[ProviderNotConfiguredError("no key"), refusal(60)]), 60),
         (AllProvidersFailedError("none", errors=[ServiceError("down", retry_after=5)]), None),
+        (AllProvidersFailedError("none", errors=[refusal(60), refusal(None)]), None),
         (ValueError("an option"), None),
     ],
 )
