@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -60,7 +61,8 @@ class Run:
         self._on_result = on_result
         self._on_end = on_end
         self._on_wait = on_wait
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()  # of a result that is awaited, or of too few prompts
         self._waiting: deque[Task] = deque()
         self._running: set[Bundle] = set()
         self._inbox: queue.SimpleQueue[Bundle | None] = queue.SimpleQueue()
@@ -85,7 +87,7 @@ class Run:
         """Wait for the result of a prompt; None at the end of the prompts, or if there is a ``reason``."""
         while True:
             self._read_ahead()
-            with self._changed:
+            with self._lock:
                 if index in self._done:
                     return self._done.pop(index)
                 is_over = self._is_read and not self._waiting
@@ -96,21 +98,23 @@ class Run:
                 if not self._wants_more():
                     self._is_halted()
                     self._awaited = index
-                    self._changed.wait(_LOOK_SECONDS)
-                    self._awaited = None
+            if self._awaited is not None:
+                with suppress(queue.Empty):
+                    self._news.get(timeout=_LOOK_SECONDS)
+                self._awaited = None
             self._on_wait(self._workers.paused, self._workers.outage, self.in_progress)
 
     @property
     def in_progress(self) -> int:
         """How many prompts the workers have."""
-        with self._changed:
+        with self._lock:
             return sum(len(bundle.tasks) for bundle in self._running)
 
     def close(self) -> None:
         """End what is in progress."""
         self._stopping.set()
         self._halted.set()
-        with self._changed:
+        with self._lock:
             self._plan.closed.update(task.index for bundle in self._running for task in bundle.tasks)
             sent = [(bundle.close, len(bundle.tasks)) for bundle in self._running if bundle.close is not None]
         self.dropped = sum(count for _, count in sent)
@@ -128,7 +132,7 @@ class Run:
 
     def untaken(self) -> list[Outcome]:
         """Return the results that nobody has taken."""
-        with self._changed:
+        with self._lock:
             return list(self._done.values())
 
     def _wants_more(self) -> bool:
@@ -145,7 +149,7 @@ class Run:
         """Read prompts, in the caller's thread: a generator may use what belongs to it."""
         while self._wants_more():
             task = next(self._tasks, None)
-            with self._changed:
+            with self._lock:
                 if task is None:
                     self._is_read = True
                 elif isinstance(task, Task):
@@ -183,6 +187,8 @@ class Run:
         try:
             thread.start()
         except RuntimeError as error:  # as Python says that a process or container has as many as it may have
+            if error.__context__ is not None:  # what a signal handler raised within start(), of which this is a result
+                raise error.__context__ from None
             self._threads.remove(thread)
             if not self._threads:
                 raise G4FLiteError(f"no thread could be started for the batch: {error}") from error
@@ -196,7 +202,7 @@ class Run:
                 results = context.run(self._answer, bundle)
             except BaseException as error:  # noqa: BLE001  raised in the caller's thread
                 self._halt(error)
-            with self._changed:
+            with self._lock:
                 self._running.discard(bundle)
                 pairs = itertools.zip_longest(bundle.tasks, results)
                 unanswered = [task for task, result in pairs if result is None or not self._note(task, result)]
@@ -204,7 +210,7 @@ class Run:
                 self._dispatch()
                 runs_dry = len(self._waiting) < self._workers.number * self._bundle and not self._is_read
                 if self._awaited in self._done or runs_dry or not self._running:
-                    self._changed.notify_all()
+                    self._news.put(None)
 
     def _answer(self, bundle: Bundle) -> list[Result[Any] | None]:
         """Return the results of prompts; None, or nothing, for those that were not sent or closed meanwhile."""

@@ -15,6 +15,7 @@ import ssl
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..arguments import PYTHON_ENDS
 from ..errors import DeadlineExceededError, G4FLiteError, StreamInterruptedError
 from ..timeout import ALONE, WAIT_SHARE, Allowance, Timeout
 from .signals import pass_on_signal
-from .slices import wait
+from .slices import Flag, wait
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Deadline:
         # Between hold and let_go on one side, and whoever shuts down on the other: a socket that was let go may be
         # another call's already.
         self._lock = threading.RLock()
-        self._woken = threading.Event()
+        self._woken = Flag()
 
     def __enter__(self) -> Deadline:
         _watchdog.add(self)
@@ -144,7 +145,7 @@ class Deadline:
     def leave_to_parent(self) -> None:
         """End the call in a forked child, where its connection is still the parent's: touch nothing."""
         self._lock = threading.RLock()  # a thread of the parent, which the child does not have, may have held it
-        self._woken = threading.Event()
+        self._woken = Flag()
         self.ended = "forked"
         self.let_go()
 
@@ -263,7 +264,8 @@ class Watchdog:
     """
 
     def __init__(self) -> None:
-        self.calls: set[Deadline] = set()
+        # Weak, for a call whose end an exception of a signal handler has kept from being noted.
+        self.calls: weakref.WeakSet[Deadline] = weakref.WeakSet()
         # Reentrant: the garbage collector may close an answer, which removes its call, at any line.
         self.lock = threading.RLock()
         self.thread: threading.Thread | None = None

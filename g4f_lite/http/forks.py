@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from .slices import SLICE_SECONDS
 
@@ -45,16 +46,18 @@ class ForkSafeLock:
 
         :param check: called now and then while another thread holds it; raises to wait no longer
         """
-        lock = self._lock
-        if check is None:
-            lock.acquire()
-        else:
-            while not lock.acquire(timeout=SLICE_SECONDS):
-                check()
+        lock, seconds = self._lock, -1.0 if check is None else SLICE_SECONDS
+        taken: list[bool] = []
         try:
+            while True not in taken:
+                # Taken and noted within C code, so that no exception of a signal handler comes between.
+                taken.extend(map(lock.acquire, (True,), (seconds,)))
+                if check is not None and True not in taken:
+                    check()
             yield
         finally:
-            lock.release()
+            if True in taken:
+                lock.release()
 
     def renew(self) -> None:
         """Replace the lock, in a child."""
@@ -81,6 +84,9 @@ class ForkGate:
 
     Nobody new passes meanwhile.  A thread may be in there for long, such as waiting for another program, which is no
     danger to the child: a fork waits for a second at most.
+
+    A thread in the library holds a lock of its own, and a fork takes those of all threads.  They are locks in C, which
+    ``with`` takes and releases whatever a signal handler raises, and which nobody but a fork waits for.
     """
 
     def __init__(self) -> None:
@@ -88,42 +94,35 @@ class ForkGate:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=self._close, after_in_parent=self._open, after_in_child=self._renew)
 
-    @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Be in the library.
+    def passed(self) -> threading.RLock:
+        """Return what a thread holds while it is in the library.
 
         A garbage collection may call this again within any of its steps, as it may close what is in the library.
         """
-        me = threading.get_ident()
-        with self._changed:
-            while self._forking and me not in self._inside and me not in self._forking:
-                self._changed.wait()
-            self._inside[me] = self._inside.get(me, 0) + 1
-        try:
-            yield
-        finally:
-            if me in self._inside:  # not in a child that was forked meanwhile
-                with self._changed:
-                    left = self._inside[me] - 1
-                    if left:
-                        self._inside[me] = left
-                    else:
-                        del self._inside[me]
-                    self._changed.notify_all()
+        lock: threading.RLock | None = getattr(self._own, "lock", None)
+        if lock is None:
+            lock = threading.RLock()
+            with self._adding:
+                self._locks.add(lock)
+            self._own.lock = lock
+        return lock
+
+    def _of_others(self) -> list[threading.RLock]:
+        own = getattr(self._own, "lock", None)  # a signal handler may fork, between two calls of the library
+        return [lock for lock in self._locks if lock is not own]
 
     def _close(self) -> None:
-        self._changed.acquire()
-        me = threading.get_ident()
-        self._forking.append(me)
-        # A signal handler may fork, between two calls of the library.
-        self._changed.wait_for(lambda: self._inside.keys() <= {me}, MOST_WAITED)
+        self._adding.acquire()
+        ends = time.monotonic() + MOST_WAITED
+        for lock in self._of_others():
+            lock.acquire(timeout=max(0.0, ends - time.monotonic()))
 
     def _open(self) -> None:
-        self._forking.remove(threading.get_ident())
-        self._changed.notify_all()
-        self._changed.release()
+        for lock in (*self._of_others(), self._adding):
+            with suppress(RuntimeError):  # it could not be taken in time
+                lock.release()
 
     def _renew(self) -> None:
-        self._changed = threading.Condition(threading.RLock())
-        self._inside: dict[int, int] = {}  # how often each thread is in the library
-        self._forking: list[int] = []  # the threads that fork
+        self._adding = threading.RLock()
+        self._locks: weakref.WeakSet[threading.RLock] = weakref.WeakSet()
+        self._own = threading.local()

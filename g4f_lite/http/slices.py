@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 NEEDED = os.name == "nt"
@@ -56,8 +57,35 @@ class SlicedReads(io.RawIOBase):
         super().close()
 
 
-def wait(event: threading.Event, seconds: float) -> None:
-    """Wait for an event, at most some seconds."""
-    while NEEDED and seconds > SLICE_SECONDS and not event.wait(SLICE_SECONDS):
+class Flag:
+    """A flag that threads wait for, such as an event of ``threading``, which is Python code.
+
+    What a signal handler raises within that code may leave an event's own lock taken, and whoever sets the event later
+    would wait for ever.  A lock in C is taken or not.
+    """
+
+    def __init__(self) -> None:
+        self._is_down = threading.Lock()
+        self._is_down.acquire()
+
+    def is_set(self) -> bool:
+        return not self._is_down.locked()
+
+    def set(self) -> None:
+        """Wake who waits, and let nobody wait any more."""
+        with suppress(RuntimeError):  # it was set before
+            self._is_down.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is set, at most some seconds, and return whether it is."""
+        is_set = self._is_down.acquire(timeout=seconds)
+        if is_set:
+            self.set()  # for whoever else waits
+        return is_set
+
+
+def wait(flag: Flag, seconds: float) -> None:
+    """Wait for a flag, at most some seconds."""
+    while NEEDED and seconds > SLICE_SECONDS and not flag.wait(SLICE_SECONDS):
         seconds -= SLICE_SECONDS
-    event.wait(seconds)
+    flag.wait(seconds)

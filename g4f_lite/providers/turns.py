@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ..errors import AllProvidersFailedError, DeadlineExceededError, G4FLiteError, ModelNotSupportedError
 from ..http.retry import is_loading, is_retryable
+from ..http.slices import Flag
 from ..http.slices import wait as wait_for
 from ..prompt import Prompt
 from ..timeout import RETRY, WAIT_SHARE, Allowance, RetryLike, RetryPolicy, Timeout
@@ -153,7 +153,7 @@ class Turns:
         left: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
-        self.ended = threading.Event()
+        self.ended = Flag()
         self._members = members
         self._prompt = prompt
         self._refusal = refusal

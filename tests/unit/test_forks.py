@@ -21,6 +21,7 @@ from g4f_lite.batch.pace import LocalMeter
 from g4f_lite.http import Exchange, PooledSession, forks
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.http.forks import ForkGate, ForkSafeLock
+from g4f_lite.http.slices import Flag
 from g4f_lite.providers.sending import token_of
 from g4f_lite.store.answers import AnswerStore, Kept
 
@@ -111,6 +112,15 @@ def test_a_child_fetches_an_image_that_a_thread_of_its_parent_fetches() -> None:
         thread.join()
 
 
+def is_empty(gate: ForkGate) -> bool:
+    """Tell whether no thread is in a gate, as another thread sees it."""
+    taken = list[bool]()
+    thread = threading.Thread(target=lambda: taken.extend(lock.acquire(blocking=False) for lock in gate._of_others()))
+    thread.start()
+    thread.join(30)
+    return all(taken)
+
+
 def test_a_fork_waits_for_a_thread_in_a_gate_and_nobody_enters_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forks, "MOST_WAITED", 30)
     gate, order = ForkGate(), list[str]()
@@ -133,7 +143,7 @@ def test_a_fork_waits_for_a_thread_in_a_gate_and_nobody_enters_meanwhile(monkeyp
     for thread in threads:
         thread.start()
     assert inside.wait(30)
-    gate._changed.wait_for = _telling(gate._changed.wait_for, forking)  # type: ignore[method-assign]
+    gate._of_others = _telling(gate._of_others, forking)  # type: ignore[method-assign]
     gate._close()
     order.append("forked")
     gate._open()
@@ -172,7 +182,7 @@ def test_who_forks_in_a_gate_does_not_wait_for_itself() -> None:
     gate = ForkGate()
     with gate.passed():
         assert is_free_in_a_child(gate.passed)
-    assert not gate._inside
+    assert is_empty(gate)
 
 
 @pytest.mark.parametrize("step", range(40))
@@ -192,7 +202,7 @@ def test_a_gate_may_be_passed_within_any_of_its_steps(step: int) -> None:
             pass
     finally:
         sys.settrace(before)
-    assert not gate._inside
+    assert is_empty(gate)
 
 
 def test_a_garbage_collection_within_a_fork_does_not_wait_for_it() -> None:
@@ -206,3 +216,92 @@ def test_a_garbage_collection_within_a_fork_does_not_wait_for_it() -> None:
 
     threading.Thread(target=fork, daemon=True).start()
     assert passed.wait(10)
+
+
+class Late(TimeoutError):
+    """What the handler of a signal raises."""
+
+
+def interrupted_at(step: int, act: Callable[[], object]) -> str:
+    """Let what a signal handler raises come at a step of some code, and return where that was; "" after the last one.
+
+    Python runs such a handler where a function begins, and after a function in C.
+    """
+    steps, place = itertools.count(), list[str]()
+
+    def interrupt(frame: FrameType, event: str, _argument: object) -> None:
+        if event in ("call", "c_return") and frame.f_code is not act.__code__ and next(steps) == step:
+            place.append(f"{frame.f_code.co_name}, line {frame.f_lineno}")
+            raise Late
+
+    before = sys.getprofile()
+    sys.setprofile(interrupt)
+    try:
+        act()
+    except Late:
+        pass
+    finally:
+        sys.setprofile(before)
+    return "".join(place)
+
+
+def is_free(enter: Callable[[], AbstractContextManager[object]]) -> bool:
+    """Tell whether another thread can enter a lock or a gate."""
+    entered = threading.Event()
+
+    def go_in() -> None:
+        with enter():
+            entered.set()
+
+    threading.Thread(target=go_in, daemon=True).start()
+    return entered.wait(10)
+
+
+def pass_gate() -> Callable[[], AbstractContextManager[object]]:
+    return ForkGate().passed
+
+
+def hold_lock() -> Callable[[], AbstractContextManager[object]]:
+    return ForkSafeLock().held
+
+
+def hold_lock_patiently() -> Callable[[], AbstractContextManager[object]]:
+    lock = ForkSafeLock()
+    return lambda: lock.held(int)
+
+
+@pytest.mark.parametrize("make", [pass_gate, hold_lock, hold_lock_patiently])
+def test_what_a_signal_handler_raises_at_any_step_leaves_nothing_locked(
+    make: Callable[[], Callable[[], AbstractContextManager[object]]],
+) -> None:
+    for step in itertools.count():
+        enter = make()
+
+        def pass_through(enter: Callable[[], AbstractContextManager[object]] = enter) -> None:
+            with enter():
+                pass
+
+        place = interrupted_at(step, pass_through)
+        assert is_free(enter), place
+        if not place:
+            break
+    assert step > 1
+
+
+def test_a_flag_is_left_whole_by_what_a_signal_handler_raises_at_any_step() -> None:
+    for step in itertools.count():
+        flag = Flag()
+
+        def use(flag: Flag = flag) -> None:
+            flag.wait(0.001)
+            flag.set()
+            flag.wait(1)
+
+        place = interrupted_at(step, use)
+        setter = threading.Thread(target=flag.set, daemon=True)
+        setter.start()
+        setter.join(10)
+        assert (flag.is_set(), flag.wait(10)) == (True, True), place
+        if not place:
+            break
+    assert step > 1

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from g4f_lite.http import slices
-from g4f_lite.http.slices import SlicedReads, wait
+from g4f_lite.http.slices import Flag, SlicedReads, wait
 
 
 @pytest.fixture(autouse=True)
@@ -80,15 +80,15 @@ def test_the_file_closes_what_it_replaces(pair: tuple[socket.socket, socket.sock
 
 def test_ctrl_c_ends_the_wait(pair: tuple[socket.socket, socket.socket]) -> None:
     with sliced(pair[0]) as file:
-        for waiting in (lambda: file.read(1), lambda: wait(threading.Event(), 5)):
+        for waiting in (lambda: file.read(1), lambda: wait(Flag(), 5)):
             later(lambda: signal.raise_signal(signal.SIGINT))  # in a thread of its own, as on Windows
             with pytest.raises(KeyboardInterrupt):
                 waiting()
 
 
-def test_an_event_ends_the_wait() -> None:
-    event = threading.Event()
-    later(event.set)
-    wait(event, 5)
-    assert event.is_set()
-    wait(threading.Event(), 0.02)
+def test_a_flag_ends_the_wait() -> None:
+    flag = Flag()
+    later(flag.set)
+    wait(flag, 5)
+    assert flag.is_set()
+    wait(Flag(), 0.02)
