@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -248,13 +249,20 @@ def test_a_crash_is_told_and_the_next_call_starts_it_anew(provider: Local) -> No
     assert process_of(engine_of(provider)) != process_of(engine)
 
 
-def test_one_whose_socket_has_been_tidied_away_is_replaced(provider: Local) -> None:
+def test_one_whose_socket_has_been_tidied_away_is_replaced_and_ends_after_its_calls(own: Path) -> None:
+    provider = Local(own, context=4096, timeout=60, retry=None, keep_alive=-1)
     engine = engine_of(provider)
-    Path(engine.socket_path).unlink()
-    with pytest.warns(UserWarning, match=r"own\.gguf in memory twice"):
-        assert provider.create(messages="Hello", max_tokens=1)
-    assert process_of(engine_of(provider)) != process_of(engine)
-    os.kill(process_of(engine), signal.SIGKILL)
+    with provider.create_generator(messages="Tell a story.", max_tokens=LONG) as stream:
+        next(stream)
+        shutil.rmtree(Path(engine.socket_path).parent)
+        with pytest.warns(UserWarning, match=r"own\.gguf in memory twice"):
+            assert provider.create(messages="Hello", max_tokens=1)
+        assert process_of(engine_of(provider)) != process_of(engine)
+        assert not engine.running
+        assert is_there(process_of(engine))
+        assert list(stream)  # to its end
+    assert engine._ended.wait(GONE_SECONDS)
+    assert engine.left()
 
 
 def test_its_last_words_are_told(tiny: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,69 @@ def test_an_engine_that_does_not_answer_is_ended(work: str, seconds: float, sile
     command = [sys.executable, "-c", SCRIPT, work, str(seconds), str(silence)]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == code, done.stderr
+
+
+class Clock:
+    """A clock that goes on only while somebody sleeps; stands for the module ``time``.
+
+    :ivar at: what happens, by the second at which it does
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.at: dict[float, Callable[[], object]] = {}
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for second in [second for second in self.at if second <= self.now]:
+            self.at.pop(second)()
+        assert self.now < 1000, "it does not end"
+
+
+class Requests:
+    """What an engine sees of its requests: some are announced, and those of forked children are not."""
+
+    def __init__(self, keep_alive: float) -> None:
+        self.keep_alive, self.open, self.last, self.processing = keep_alive, 1, 100.0, 1
+
+    def look(self) -> dict[str, float]:
+        return {"requests_processing": self.processing, "requests_deferred": 0}
+
+    def end_announced(self) -> None:
+        self.open = 0
+
+    def end_other(self) -> None:
+        self.processing = 0
+
+
+@pytest.mark.parametrize("keep_alive", [-1.0, 300.0])
+@pytest.mark.parametrize(("announced", "other"), [(200, 120), (120, 200)])
+def test_an_engine_whose_socket_is_gone_ends_after_its_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep_alive: float, announced: float, other: float
+) -> None:
+    path, clock, requests = tmp_path / "engine.sock", Clock(), Requests(keep_alive)
+    path.touch()
+    clock.at = {110: path.unlink, announced: requests.end_announced, other: requests.end_other}
+    monkeypatch.setattr(child, "time", clock)
+    monkeypatch.setattr(child, "_socket", str(path))
+    child.wait_until_unused(requests, requests)  # type: ignore[arg-type]
+    assert 200 <= clock.now <= 200 + 2 * child.LOOK_SECONDS + child.DELIVERY_SECONDS
+
+
+@pytest.mark.parametrize("has_socket", [True, False])
+def test_an_engine_that_can_be_reached_waits_for_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_socket: bool
+) -> None:
+    path, clock, requests = tmp_path / "engine.sock", Clock(), Requests(300)
+    path.touch()
+    clock.at = {110: requests.end_announced, 120: requests.end_other}
+    monkeypatch.setattr(child, "time", clock)
+    monkeypatch.setattr(child, "_socket", str(path) if has_socket else "")
+    child.wait_until_unused(requests, requests)  # type: ignore[arg-type]
+    assert 419 <= clock.now <= 422
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users")

@@ -9,7 +9,8 @@ The folder is the one that llama.cpp's package is in.
 The program that starts it holds the other ends of its standard input and output.  Settings and key come
 as one line of JSON, the address goes back as another.  Later lines of the input say when the engine is
 used, or ask whether the process is there.  The process ends when its input does, which the operating
-system sees to however that program ends, and when it was unused for as long as it was told.
+system sees to however that program ends, when it was unused for as long as it was told, and when it
+is unused and its socket was removed.
 
 The engine listens on a Unix socket in a directory that only its user can enter, so that nobody else can
 connect to it; or else on a port of ``127.0.0.1``.
@@ -298,7 +299,7 @@ def memory() -> int:
 
 
 def wait_until_unused(looks: Looks, announcements: Announcements) -> None:
-    """Return when the engine has waited for a request as long as it shall."""
+    """Return when the engine has waited for a request as long as it shall, or has none and cannot be reached."""
     began, worked, before = time.monotonic(), 0.0, looks.look()
     while True:
         keep_alive = announcements.keep_alive
@@ -308,6 +309,8 @@ def wait_until_unused(looks: Looks, announcements: Announcements) -> None:
         if counted != before or counted["requests_processing"] or counted["requests_deferred"]:
             before, worked = counted, time.monotonic()  # forked children announce nothing
         keep_alive, now = announcements.keep_alive, time.monotonic()
+        if _socket and not os.path.exists(_socket):  # so that the next call starts another engine
+            keep_alive = 0.0
         last = announcements.last or began + ARRIVAL_SECONDS
         unused = announcements.open == 0 and now > max(last, worked) + keep_alive
         if keep_alive >= 0 and unused and now > worked + DELIVERY_SECONDS:
