@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import tempfile
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from ..arguments import check_name
 from ..messages import Message, text_of, to_messages
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
+from ..providers.regular_file import open_regular
 from .text_limits import approximate_tokens
 
 Method = Literal["engine", "tiktoken", "estimate"]
@@ -112,8 +112,8 @@ def _is_here(vocabulary: str) -> bool:
     try:
         if not _is_ours(os.stat(folder)):
             return False
-        with open(os.path.join(folder, name), "rb", opener=_without_waiting) as file:
-            if not _is_ours(found := os.fstat(file.fileno())) or not stat.S_ISREG(found.st_mode):
+        with open_regular(os.path.join(folder, name)) as file:
+            if not _is_ours(os.fstat(file.fileno())):
                 return False
             return hashlib.sha256(file.read(_MOST_BYTES)).hexdigest() == VOCABULARIES[vocabulary]
     except OSError:
@@ -123,7 +123,3 @@ def _is_here(vocabulary: str) -> bool:
 def _is_ours(found: os.stat_result) -> bool:
     """Return whether a file is not another user's, who could change it: the folder is one that all may make."""
     return not hasattr(os, "geteuid") or found.st_uid in (os.geteuid(), 0)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for

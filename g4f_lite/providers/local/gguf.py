@@ -5,14 +5,17 @@ https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...errors import ModelNotSupportedError
+from ..regular_file import NotRegularError, open_regular
 
 MAGIC = b"GGUF"
 #: A phrase of the message about a file of another kind, as in ``load_failure.py``.
@@ -80,15 +83,8 @@ def check_gguf(path: str | os.PathLike[str]) -> Path:
     :raises ModelNotSupportedError: if it does not
     """
     resolved = Path(path).expanduser().resolve()
-    try:
-        with resolved.open("rb") as file:
-            header = file.read(HEADER_BYTES)
-    except FileNotFoundError as error:
-        raise _refuse(f"{NO_FILE} {resolved}; {similar_file(resolved)}") from error
-    except OSError as error:
-        if os.path.isdir(resolved):  # Path.is_dir raises for a name that is too long
-            raise _refuse(f"{resolved} is a directory; give the path of a .gguf file") from error
-        raise _refuse(f"cannot read {resolved}: {error.strerror}") from error
+    with _opened(resolved) as file:
+        header = file.read(HEADER_BYTES)
     if not header.startswith(MAGIC) or len(header) < HEADER_BYTES:
         raise _refuse(f"{resolved} is {_what_it_is(header)}")
     return resolved
@@ -121,7 +117,7 @@ def _read(path: Path, size: int, *_: int) -> Metadata:
     """Read a file that has not changed; see :func:`read_metadata`."""
     wanted = FIRST_READ_BYTES
     while True:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             data = file.read(wanted)
         try:
             return _parse(data)
@@ -130,6 +126,21 @@ def _read(path: Path, size: int, *_: int) -> Metadata:
                 wanted *= 4
                 continue
             raise _refuse(f"{path} is cut or damaged; download it again") from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; raise a ModelNotSupportedError where it cannot be opened or read."""
+    try:
+        with open_regular(path) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise _refuse(f"{NO_FILE} {path}; {similar_file(path)}") from error
+    except NotRegularError as error:
+        what = "a directory" if path.is_dir() else "a pipe or a device"
+        raise _refuse(f"{path} is {what}, and {NOT_GGUF}; give the path of one") from error
+    except OSError as error:
+        raise _refuse(f"cannot read {path}: {error.strerror}") from error
 
 
 def _what_it_is(header: bytes) -> str:
