@@ -72,7 +72,7 @@ def test_a_batch_in_an_outage_may_be_sent_later(
     (tmp_path / "in.txt").write_text("".join(f"{number}\n" for number in range(rows)), encoding="utf-8")
     if status is not None:
         emulator.fail("status", status=status, times=None)
-    files = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl")]
+    files = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--max-pause", "0"]
     done = call(*files, *(NOWHERE if status is None else here))
     assert done.returncode == 3, done.stderr
     assert "the same command " in done.stderr
