@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +89,20 @@ def _close_idle() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_close_idle)  # the last one to be registered, which is the gate, is the first to run
 _gate = ForkGate()  # to SQLite, which has locks of its own for the whole process
+
+
+def _is_planted(path: str) -> bool:
+    """Return whether another user has made a file or link in a folder in which all users may: its owner could read it.
+
+    Linux refuses to open such a file by ``protected_regular``, but not on each machine, and not without ``O_CREAT``.
+    """
+    if not hasattr(os, "geteuid"):
+        return False
+    try:
+        folder, found = os.stat(os.path.dirname(path)), os.lstat(path)
+    except OSError:  # it is not there, or cannot be opened either
+        return False
+    return bool(folder.st_mode & stat.S_IWOTH) and found.st_uid not in (os.geteuid(), folder.st_uid, 0)
 
 
 class Database:
@@ -201,6 +216,11 @@ class Database:
         A file that is there is not opened: to close it would release all locks that the process has on it, those of
         other connections too, and the next process that closes it would take away what they write.
         """
+        for path in (self.path, Path(os.path.realpath(self.path))):
+            for end in ("", "-wal", "-shm", "-journal"):
+                if _is_planted(f"{path}{end}"):
+                    told = f"another user has made {path.name}{end} in a folder where all may make files"
+                    raise self._error("foreign", f"{told}; name another file")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         try:
             with _lock:  # until it is closed, nobody here has a lock on it
