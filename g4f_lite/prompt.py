@@ -22,6 +22,11 @@ _OTHER_PROVIDER = (
 )
 
 
+def without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options to be shown, in which those that may hold a key are hidden."""
+    return {name: "***" if name in _MAY_BE_SECRET else value for name, value in options.items()}
+
+
 @dataclass(frozen=True)
 class Prompt:
     """Everything that one call sends to a provider.
@@ -108,9 +113,8 @@ class Prompt:
         )
 
     def __repr__(self) -> str:
-        hidden = {name: "***" for name in _MAY_BE_SECRET if name in self.options}
         shown = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
-        shown["options"] = {**self.options, **hidden}
+        shown["options"] = without_secrets(self.options)
         return f"Prompt({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def after_call(self) -> Prompt:

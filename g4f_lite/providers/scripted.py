@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..answers.deltas import Delta, Finish
 from ..answers.images import ImageResponse
 from ..messages import Messages, last_user_message
-from ..prompt import Prompt
+from ..prompt import Prompt, without_secrets
 from .base import BaseProvider
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class ScriptedCall:
     def prompt(self) -> str:
         """The text of the last user message."""
         return last_user_message(self.messages)
+
+    def __repr__(self) -> str:
+        options = without_secrets(self.options)
+        return f"ScriptedCall(model={self.model!r}, messages={self.messages!r}, options={options!r})"
 
 
 class Scripted(BaseProvider):

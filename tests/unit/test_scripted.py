@@ -176,3 +176,11 @@ def test_closing_from_another_thread_ends_the_reader() -> None:
     go_on.set()
     reader.join(10)
     assert [getattr(error, "partial", None) for error in errors] == ["one"]
+
+
+def test_what_a_call_shows_of_itself_has_no_secrets() -> None:
+    provider = Scripted()
+    provider.ask("Hello", extra_headers={"X-Key": "s3cret"}, temperature=0.5)
+    shown = repr(provider.calls)
+    assert ("s3cret" in shown, "'extra_headers': '***'" in shown, "'temperature': 0.5" in shown) == (False, True, True)
+    assert provider.calls[0].options["extra_headers"] == {"X-Key": "s3cret"}
