@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from ..prompt import Prompt
 from .templates import MISSING, fill, names_in, value_of, with_names
 
 FORMATS = ("csv", "tsv", "jsonl", "text")
@@ -18,8 +20,10 @@ _OTHER_DELIMITERS = ";\t|"  # of files that are called .csv nevertheless
 # The fields of a JSON line that are arguments; others are carried along.
 _ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
 _ASKED = {"prompt", "messages"}
-# Arguments that are no fields of OpenAI's API: a file does not say where prompts go, or which other files are read.
-_NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "images", "prompt", "provider", "proxy", "retry"}
+# Arguments that are no fields of OpenAI's API: a file does not say where prompts go, which other files are read, or how
+# long a call takes.
+_NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "prompt", "provider"}
+_NOT_IN_BODY |= {*inspect.signature(Prompt.of).parameters} - {"messages", "model", "options", "stream", "system"}
 #: The column of rows that failed in an earlier batch, which says why; it is not asked.
 EARLIER_ERROR = "call_error"
 MAX_FIELD_BYTES = 2**31 - 1  # csv's own limit is 128 KiB

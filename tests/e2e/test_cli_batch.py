@@ -232,6 +232,15 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
             [],
             "line 1: the body has 'proxy', which is not a field of OpenAI's API",
         ),
+        *(
+            (
+                "in.jsonl",
+                f'{{"custom_id": "1", "body": {{"messages": "x", "{name}": 1}}}}',
+                [],
+                f"line 1: the body has '{name}', which is not a field of OpenAI's API",
+            )
+            for name in ("timeout", "retry", "images", "fresh")
+        ),
         ("in.jsonl", '{"a": 1, "b": 2}', [], "name the columns to use, as in --prompt '{a}'"),
         ("in.jsonl", "{}", [], "name the columns to use, as in --prompt '{text}'"),
         ("in.jsonl", "[1]", [], "line 1 must be an object or a string, not '[1]'"),

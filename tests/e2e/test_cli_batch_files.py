@@ -362,3 +362,14 @@ def test_an_early_end_prints_what_has_come_before_its_turn(tmp_path: Path, monke
     done = call("batch", str(tmp_path / "in.txt"), "-p", "echo", "--workers", "3")
     assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == ["two", "three"]
     assert "the batch stopped after 2 answers: " in done.stderr
+
+
+@pytest.mark.parametrize("model", ["/etc/passwd", "weights.gguf", "in.csv"])
+@pytest.mark.parametrize("provider", ["local", "echo,local"])
+def test_a_row_names_no_file_for_the_embedded_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, model: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text(f"prompt,model\none,\ntwo,{model}\n", encoding="utf-8")
+    done = call("batch", "in.csv", "-p", provider)
+    assert_refused(done, f"prompt 2: the model '{model}' is a file, which only -m can name for the embedded model")

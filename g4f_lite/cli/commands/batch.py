@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +20,8 @@ from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
 from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
+from ...providers.base import BaseProvider
+from ...providers.local.references import is_path
 from ...providers.registry import is_provider_name, is_url
 from ..answer_format import UNCHECKED, with_output
 from ..batch_fallbacks import rejecting
@@ -213,6 +216,7 @@ def command(
 
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
         provider = provider_options.choose(engine, **settings)
+        _refuse_files(provider, prompts)
         set_price(provider, price)
         client = Client(provider)
         with checking_arguments():
@@ -268,6 +272,21 @@ def _check_names(options: ProviderOptions, engine: EngineOptions) -> None:
             if re.search(r"\s|\{", name.strip()):
                 raise Misuse(f"-p is --provider, and there is no provider {name.strip()!r}; did you mean --prompt?")
             options.choose(engine)
+
+
+def _refuse_files(provider: BaseProvider, prompts: Sequence[Any]) -> None:
+    """Raise if a row names a file as the embedded model: the table may be a stranger's, and code in C reads the file.
+
+    :raises click.ClickException: if it is another one than the command names
+    """
+    embedded = [member for member in getattr(provider, "providers", [provider]) if member.name == "Local"]
+    own = {getattr(member, "model", None) for member in embedded}
+    for number, prompt in enumerate(prompts if embedded else (), start=1):
+        model = prompt.get("model") if isinstance(prompt, dict) else None
+        if isinstance(model, str) and model not in own and (is_path(model) or os.path.isfile(model)):
+            raise Misuse(
+                f"prompt {number}: the model {model!r} is a file, which only -m can name for the embedded model"
+            )
 
 
 def _reject(results: BatchResults[Any], names: Sequence[str]) -> bool:
