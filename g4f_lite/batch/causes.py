@@ -165,5 +165,6 @@ def wait_named_by(error: Exception) -> float | None:
         return None
     if isinstance(error, AllProvidersFailedError):
         waits = [wait_named_by(each) for each in error.errors if is_refused_for_now(each)]
-        return None if None in waits else min(filter(None, waits), default=0.0)
+        named = [wait for wait in waits if wait is not None]
+        return min(named) if len(named) == len(waits) else None
     return error.retry_after if isinstance(error, RateLimitError) else None

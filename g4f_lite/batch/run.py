@@ -187,7 +187,7 @@ class Run:
         try:
             thread.start()
         except RuntimeError as error:  # as Python says that a process or container has as many as it may have
-            if error.__context__ is not None:  # what a signal handler raised within start(), of which this is a result
+            if thread.ident is not None and error.__context__ is not None:  # a signal handler raised within start()
                 raise error.__context__ from None
             self._threads.remove(thread)
             if not self._threads:

@@ -173,6 +173,7 @@ def test_what_stops_a_batch_ends_a_pause() -> None:
         (AllProvidersFailedError("none", errors=[ProviderNotConfiguredError("no key"), refusal(60)]), 60),
         (AllProvidersFailedError("none", errors=[ServiceError("down", retry_after=5)]), None),
         (AllProvidersFailedError("none", errors=[refusal(60), refusal(None)]), None),
+        (AllProvidersFailedError("none", errors=[refusal(60), refusal(0)]), 0),
         (ValueError("an option"), None),
     ],
 )
