@@ -8,7 +8,7 @@ import stat
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +57,18 @@ class _Idle:
     def __init__(self) -> None:
         self.connections: list[sqlite3.Connection] = []
         self.process = os.getpid()
+
+    def take(self) -> sqlite3.Connection | None:
+        """Return a connection; None if none is left.
+
+        One may be closed by now: a garbage collection that ends an abandoned use of it gives it back, and goes on to it.
+        """
+        while self.connections:
+            connection = self.connections.pop()
+            with suppress(sqlite3.ProgrammingError):
+                _ = connection.in_transaction
+                return connection
+        return None
 
     def leave_to_parent(self) -> None:
         """Forget the connections of a parent process."""
@@ -196,7 +208,7 @@ class Database:
         with _gate.passed():
             with _lock:
                 self._idle.leave_to_parent()
-                connection = self._idle.connections.pop() if self._idle.connections else None
+                connection = self._idle.take()
                 closed, process = self._closed, self._idle.process
             connection = connection or self._open()
             try:

@@ -55,6 +55,15 @@ def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
     assert modes == {"notes.db": 0o600, "notes.db-wal": 0o600, "notes.db-shm": 0o600}
 
 
+def test_a_connection_that_a_garbage_collection_has_closed_is_not_used_again(tmp_path: Path) -> None:
+    with Database(tmp_path / "notes.db", NOTES) as database:
+        write(database, "one")
+        (connection,) = database._idle.connections
+        connection.close()
+        assert database.rows("SELECT text FROM notes") == [("one",)]
+        assert connection not in database._idle.connections
+
+
 def test_an_exception_undoes_a_transaction(tmp_path: Path) -> None:
     with Database(tmp_path / "notes.db", NOTES) as database:
         with suppress(KeyboardInterrupt), database.transaction() as connection:
