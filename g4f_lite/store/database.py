@@ -61,7 +61,7 @@ class _Idle:
     def take(self) -> sqlite3.Connection | None:
         """Return a connection; None if none is left.
 
-        One may be closed by now: a garbage collection that ends an abandoned use of it gives it back, and goes on to it.
+        One may be closed: a garbage collection that ends an abandoned use of it gives it back, and goes on to it.
         """
         while self.connections:
             connection = self.connections.pop()
