@@ -29,7 +29,9 @@ from ..prompt import Prompt
 
 logger = logging.getLogger(__name__)
 
-CHARACTERS_PER_TOKEN = 4  # in English, roughly; the service's own count corrects it afterwards
+# Of UTF-8, roughly: four letters of English, two of Russian, one and a third characters of Chinese.  The service's own
+# count corrects it afterwards.
+BYTES_PER_TOKEN = 4
 _LOOK_SECONDS = 0.05  # how often a call that waits looks whether it was closed
 _lock = lock_free_in_children()  # of making meters
 _TOKEN_SECONDS = 10.0  # the tokens of so many seconds may be used at once
@@ -330,8 +332,9 @@ def prompt_tokens(prompt: Prompt, beside: str = "") -> int:
 
     :param beside: what the model is shown beside the messages
     """
-    characters = sum(len(text_of(message.get("content"))) for message in prompt.messages)
-    return (characters + len(beside)) // CHARACTERS_PER_TOKEN + 1
+    texts = (text_of(message.get("content")) for message in prompt.messages)
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in (*texts, beside))
+    return size // BYTES_PER_TOKEN + 1
 
 
 def longest_answer(prompt: Prompt) -> int | None:

@@ -101,7 +101,7 @@ class Estimate(NamedTuple):
 
     :param calls: how many prompts would be sent
     :param stored: how many answers are in the store
-    :param prompt_tokens: the tokens of the prompts that would be sent, at four characters each, with the schemas
+    :param prompt_tokens: the tokens of the prompts that would be sent, at four bytes of UTF-8 each, with the schemas
         and the tools that go with them
     :param completion_tokens: the most tokens that their answers can have; None unless ``max_tokens`` limits all of them
     :param cost: what these tokens cost in US dollars; None if a price is not known, or the extra ``prices`` is not
@@ -234,6 +234,12 @@ def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
     name, reason = next(iter(others[0].passed_over.items()))
     answers = counted(sum(result.error is None for result in results), "answer")
     return f"providers other than {name} gave {len(others):,} of {answers}: {reason:.300}"
+
+
+def told_of_refusals(results: Iterable[Result[Any]]) -> str:
+    """Say how many prompts the model refused, by answers that look like others; "" if there are none."""
+    number = sum(result.refusal is not None and result.error is None for result in results)
+    return f"the model refused {counted(number, 'prompt')}" if number else ""
 
 
 def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> str:

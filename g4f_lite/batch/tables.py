@@ -59,8 +59,8 @@ class Results(OfBatch, list[Result[T]]):
 
         The columns are ``text``; with ``output=`` the fields of its type, or the keys of a dict, and ``output`` for a
         type without them, such as int.  The others are ``call_error``, ``call_provider``, ``call_model``,
-        ``call_served_model``, ``call_attempts``, ``call_seconds``, ``call_finish_reason``, ``call_prompt_tokens`` and
-        ``call_completion_tokens``.
+        ``call_served_model``, ``call_attempts``, ``call_seconds``, ``call_finish_reason``, ``call_refusal``,
+        ``call_prompt_tokens`` and ``call_completion_tokens``.
 
         :param meta: whether there are the columns that begin with ``call_``
         :raises MissingDependencyError: if pandas is not installed
@@ -223,6 +223,7 @@ def _meta(result: Result[Any]) -> dict[str, Any]:
         "call_attempts": result.attempts,
         "call_seconds": result.seconds,
         "call_finish_reason": result.finish_reason,
+        "call_refusal": result.refusal,
         "call_prompt_tokens": None if usage is None else usage.prompt_tokens,
         "call_completion_tokens": None if usage is None else usage.completion_tokens,
     }

@@ -21,7 +21,7 @@ from ..batch.result import Result
 from ..batch.results import BatchResults
 from ..batch.summary import counted, told_of_sharing
 from ..client.client import Client
-from ..errors import BatchStoppedError, MissingDependencyError, OutputError
+from ..errors import AuthenticationError, BatchStoppedError, MissingDependencyError, OutputError
 from ..http.retry import may_pass
 from ..providers.fallback import Fallback
 from .batch_fallbacks import Fallbacks, kind_of
@@ -250,6 +250,8 @@ class BatchRun:
             return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
+        if isinstance(reason, AuthenticationError):
+            again += " with the same key"  # another one makes other questions
         more = f", for up to {told_limit(reason.max_cost)} more" if isinstance(reason, CostLimitError) else ""
         goes_on = "" if is_stuck else f", and {again} goes on{more}"
         return [*stuck, *others, f"the answers so far are in {files.store}{rows}{goes_on}{spent}", *earlier]

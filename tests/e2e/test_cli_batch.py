@@ -162,7 +162,12 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
     emulator.fail("status", nth=2, status=401, times=None)
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here)
     partial = tmp_path / "out.jsonl.partial"
-    assert_failed(done, "the batch stopped after 1 answer: ", "401", f"their rows in {partial}, and the same command")
+    assert_failed(
+        done,
+        "the batch stopped after 1 answer: ",
+        "401",
+        f"their rows in {partial}, and the same command with the same key goes on",
+    )
     assert [line["answer"] for line in lines(partial)] == ["one"]
     assert not (tmp_path / "out.jsonl").exists()
 

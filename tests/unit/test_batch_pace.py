@@ -231,6 +231,7 @@ def test_a_call_that_was_closed_waits_no_longer() -> None:
 
 def test_a_prompt_is_estimated_by_its_characters() -> None:
     assert tokens_of(Prompt.of(None, "12345678")) == 3
+    assert tokens_of(Prompt.of(None, "\N{CJK UNIFIED IDEOGRAPH-4E2D}" * 8)) == 7  # three bytes each
     assert tokens_of(Prompt.of(None, "12345678", max_tokens=100)) == 103
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Prompt, ServiceError
+from g4f_lite import Client, Finish, Prompt, Refusal, ServiceError
 from g4f_lite.batch.run import Run
 from g4f_lite.messages import last_user_message
+from g4f_lite.testing import Scripted
 
 from .batch_providers import Shout, numbered
 
@@ -210,3 +211,10 @@ def test_an_interrupt_of_a_program_says_what_is_kept(
     assert type(caught.value) is KeyboardInterrupt
     kept = f", kept in {store}; the same program goes on from there" if is_stored else ""
     assert str(caught.value) == f"the batch was interrupted after 1 of 3 results{kept}"
+
+
+def test_refusals_among_the_answers_are_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    client = Client(Scripted("yes", [Refusal("I cannot do that."), Finish("stop")]))
+    assert client.map(["one", "two"], workers=1).texts() == ["yes", "I cannot do that."]
+    told = "the model refused 1 prompt, and its refusals stand in the place of answers; result.refusal tells them apart"
+    assert [str(warning.message) for warning in recwarn] == [told]

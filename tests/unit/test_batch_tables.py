@@ -140,6 +140,7 @@ def test_a_frame_has_the_fields_and_what_the_calls_took(client: Client) -> None:
         "call_attempts",
         "call_seconds",
         "call_finish_reason",
+        "call_refusal",
         "call_prompt_tokens",
         "call_completion_tokens",
     ]
