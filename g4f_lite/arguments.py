@@ -46,7 +46,7 @@ _INSTEAD = {
     "request_timeout": "pass timeout=, in seconds, to the client or to a call",
     **dict.fromkeys(("max_retries", "num_retries", "retries"), _USE_RETRY),
     **dict.fromkeys(("max_outage", "max_pause", "max_time", "on_error", "progress"), "it is one of map"),
-    **dict.fromkeys(("store", "tpm", "workers"), "it is one of map"),
+    **dict.fromkeys(("any_key", "store", "tpm", "workers"), "it is one of map"),
     **dict.fromkeys(("budget", "cost_limit", "max_budget", "max_cost"), _LIMIT_COST),
     "price": "pass it to OpenAICompatible(base_url, price=(0.15, 0.60)), or to Client(base_url=…)",
     "rpm": "it is one of map; for all calls pass pace=Pace(rpm=…) to the client",

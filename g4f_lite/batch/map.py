@@ -31,6 +31,7 @@ def map_prompts(
     *,
     workers: int | str = "auto",
     store: str | os.PathLike[str] | None = None,
+    any_key: bool = False,
     rpm: float | None = None,
     tpm: float | None = None,
     on_error: str = "return",
@@ -56,6 +57,8 @@ def map_prompts(
         raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
     if progress is not None and not isinstance(progress, bool):
         raise TypeError(f"progress must be True, False or None, not {type(progress).__name__}")
+    if not isinstance(any_key, bool):
+        raise TypeError(f"any_key must be True or False, not {type(any_key).__name__}")
     for name, value in (("rpm", rpm), ("tpm", tpm)):
         check_rate(value, name)
     plan = Plan(
@@ -65,6 +68,7 @@ def map_prompts(
             workers, longest_pause=_wait(max_pause, "max_pause"), longest_outage=_wait(max_outage, "max_outage")
         ),
         meters=(*([LocalMeter(rpm, tpm)] if rpm or tpm else []), *([pace.meter] if pace else [])),
+        any_key=any_key,
         fresh=fresh,
         raises=on_error == "raise",
         max_failures=check_whole_number(max_failures_in_a_row, "max_failures_in_a_row"),

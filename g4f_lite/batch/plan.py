@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..arguments import warn
 from ..errors import G4FLiteError
@@ -26,6 +26,19 @@ from .task import Calls, Place, Task
 from .workers import TOO_MANY, Workers
 
 
+class _Scope(NamedTuple):
+    """What tells a provider from others, with its model.
+
+    :param full: with its credentials
+    :param without_keys: without them
+    :param others: hashes of what has other credentials, and answers in the store
+    """
+
+    full: str
+    without_keys: str
+    others: list[bytes]
+
+
 @dataclass
 class Plan:
     """How a batch is to be answered.
@@ -35,6 +48,7 @@ class Plan:
     :param workers: how many calls are in progress at once
     :param store: where answers are kept
     :param meters: the paces
+    :param any_key: whether answers count that were stored with other credentials
     :param fresh: whether what is stored is asked again
     :param raises: whether a failure is raised where it is read
     :param max_failures: how many failures of the service in a row stop the batch
@@ -54,6 +68,7 @@ class Plan:
     workers: Workers = field(default_factory=Workers)
     store: AnswerStore | None = None
     meters: tuple[Meter, ...] = ()
+    any_key: bool = False
     fresh: bool = False
     raises: bool = False
     max_failures: int = MOST_FAILURES
@@ -68,7 +83,8 @@ class Plan:
     closed: set[int] = field(default_factory=set)
     _occurrences: Counter[bytes] = field(default_factory=Counter)
     # By model, of the provider of all, with that of the first member and its name.
-    _scopes: dict[str | None, tuple[str, tuple[str, str] | None]] = field(default_factory=dict)
+    _scopes: dict[str | None, tuple[_Scope, tuple[_Scope, str] | None]] = field(default_factory=dict)
+    _new_scopes: list[_Scope] = field(default_factory=list)  # which have no answers yet, as far as is known
     _accepts_text: bool = False
     _has_begun: bool = False
 
@@ -123,21 +139,30 @@ class Plan:
             return None
         scopes = None if provider else self._scopes.get(prompt.model)
         if scopes is None:
-            scopes = self.calls.scope(prompt, provider), self.calls.first_scope(prompt, provider)
+            of_first = self.calls.first_scope(prompt, provider)
+            scope = self._scope(self.store, *self.calls.scope(prompt, provider))
+            scopes = scope, None if of_first is None else (self._scope(self.store, *of_first[0]), of_first[1])
             if not provider:  # one that a prompt names may be gone before the next, and its id() another's
                 self._scopes[prompt.model] = scopes
-        scope, of_first = scopes
-        key = self._next_key(self.store, scope, prompt)
-        if of_first is None:
-            return Place(key)
-        first_scope, first = of_first
-        return Place(key, self._next_key(self.store, first_scope, prompt), first, mark_of(first_scope))
+        scope, first = scopes
+        key, *others = self._next_keys(self.store, scope, prompt)
+        if first is None:
+            return Place(key, others=(*others,))
+        alone, *others_alone = self._next_keys(self.store, first[0], prompt)
+        return Place(key, alone, first[1], mark_of(first[0].full), (*others,), (*others_alone,))
 
-    def _next_key(self, store: AnswerStore, scope: str, prompt: Prompt) -> Key:
-        digest = store.key(scope, prompt, self.calls.stored_as)
+    def _scope(self, store: AnswerStore, full: str, without_keys: str) -> _Scope:
+        scope = _Scope(full, without_keys, store.other_scopes(full, without_keys))
+        self._new_scopes.append(scope)
+        return scope
+
+    def _next_keys(self, store: AnswerStore, scope: _Scope, prompt: Prompt) -> list[Key]:
+        """Return the key of a prompt, and those that it has with other credentials."""
+        digest = store.key(scope.full, prompt, self.calls.stored_as)
         occurrence = self._occurrences[digest]
         self._occurrences[digest] += 1
-        return digest, occurrence
+        others = [store.key(other, prompt, self.calls.stored_as) for other in scope.others]
+        return [(each, occurrence) for each in (digest, *others)]
 
     def stored(self, index: int, item: Any, place: Place | None) -> Result[Any] | None:
         """Return the result of a prompt from the store; None if it is not there, or not to be used.
@@ -148,15 +173,21 @@ class Plan:
         """
         if self.store is None or place is None or self.fresh:
             return None
-        for key in filter(None, (place.key, place.alone)):
+        for key in self._keys(place):
             kept = self.store.find(key)
             if kept is None:
                 continue
-            result = self._result(index, item, kept._replace(provider=place.first) if key == place.alone else kept)
+            is_alone = key == place.alone or key in place.others_alone
+            result = self._result(index, item, kept._replace(provider=place.first) if is_alone else kept)
             if result is not None and self.wants(result):
                 return result
             self.rejected.add(key)
         return None
+
+    def _keys(self, place: Place) -> list[Key]:
+        """Return the keys under which an answer that may be used is kept."""
+        keys = [place.key, *([place.alone] if place.alone else [])]
+        return [*keys, *place.others, *place.others_alone] if self.any_key else keys
 
     def _result(self, index: int, item: Any, kept: Kept) -> Result[Any] | None:
         """Return a stored answer as the result of a prompt; None if it does not fit the type of the output any more."""
@@ -188,6 +219,10 @@ class Plan:
         """
         if self.store is None:
             return False
+        with suppress(IndexError):
+            while True:
+                scope = self._new_scopes.pop()
+                self.store.note_scope(scope.full, scope.without_keys)
         name, mark = kept.alone or ("", b"")
         if place.alone is None or mark != place.mark:
             return not self.store.keep(place.key, kept, replace=self.replaces(place.key))
@@ -223,8 +258,19 @@ class Plan:
         """
         if self.store is None:
             return 0
-        keys = {key for place in places if place is not None for key in (place.key, place.alone)}
+        keys = {key for place in places if place is not None for key in self._keys(place)}
         return len({*self.store.keys()} - keys)  # of one moment: others may add answers meanwhile
+
+    def of_other_keys(self, places: Iterable[Place | None]) -> int:
+        """Count the prompts whose answers in the store are not used, because they were asked with another key.
+
+        :raises StoreError: if the store cannot be read
+        """
+        if self.store is None or self.any_key:
+            return 0
+        there = {*self.store.keys()}
+        asked = (place for place in places if place is not None and there.isdisjoint(self._keys(place)))
+        return sum(not there.isdisjoint((*place.others, *place.others_alone)) for place in asked)
 
     def warn_of_others(self, places: Collection[Place | None]) -> None:
         """Warn once if the store has answers, and none of them is to one of the prompts that are sent.
@@ -237,7 +283,7 @@ class Plan:
             return
         others = self.unused(places)
         if others and others == len(self.store.keys()):
-            warn(told_of_others(self.store.database.path, others, len(places)))
+            warn(told_of_others(self.store.database.path, others, len(places), self.of_other_keys(places)))
 
     def label(self, index: int) -> Any:
         """Return the label of a prompt; its position where the prompts have none."""

@@ -114,7 +114,9 @@ class BatchResults(Reading[T], NotAColumn):
         not_stored = self._known if self._plan.store is None else {}
         indexes = (index for index in range(len(self)) if index not in not_stored)
         tasks = ((self._task(index), self._known.get(index) or self._stored(index)) for index in indexes)
-        return estimate_of(tasks, self._plan.calls, self._plan.unused(self._places))
+        return estimate_of(
+            tasks, self._plan.calls, self._plan.unused(self._places), self._plan.of_other_keys(self._places)
+        )
 
     @property
     def failed(self) -> Results[T]:

@@ -109,6 +109,7 @@ class Estimate(NamedTuple):
     :param prompts_only: whether the cost is that of the prompts only, because nothing limits some answers
     :param unused: how many further answers are in the store: to other prompts, or to these of another provider, URL,
         key or model, or with other options
+    :param of_other_keys: how many of the prompts to send have an answer there by another key, which ``any_key`` uses
     :param largest: the tokens of the largest of these prompts
     :param repeated: how many of these prompts are equal to one before them, and are sent nevertheless
     :param models: the models that would be asked, of a chain the one that is asked first; without those that a server
@@ -124,6 +125,7 @@ class Estimate(NamedTuple):
     cost: float | None = None
     prompts_only: bool = False
     unused: int = 0
+    of_other_keys: int = 0
     largest: int = 0
     repeated: int = 0
     models: tuple[str, ...] = ()
@@ -169,12 +171,15 @@ class Estimate(NamedTuple):
         return f"{self.in_words()}; the store has {counted(self.unused, 'answer')} more: {others}"
 
 
-def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, unused: int = 0) -> Estimate:
+def estimate_of(
+    tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, unused: int = 0, of_other_keys: int = 0
+) -> Estimate:
     """Estimate what prompts would take.
 
     :param tasks: each prompt, and its result if that is known: an answer in the store, or a failure for good
     :param calls: knows what is sent, and the prices
     :param unused: how many answers in the store are to other questions
+    :param of_other_keys: how many prompts have an answer in the store by another key
     """
     stored = 0
     left: list[tuple[int, int | None]] = []  # the tokens of each prompt, and the most of its answer
@@ -207,6 +212,7 @@ def estimate_of(tasks: Iterable[tuple[Task, Result[Any] | None]], calls: Calls, 
         None if None in costs else sum(cost or 0.0 for cost in costs),
         None in mosts,
         unused,
+        of_other_keys,
         max((tokens for tokens, _ in left), default=0),
         len(left) - len(seen),
         _each(calls.model, priced.values()),
@@ -242,11 +248,16 @@ def told_of_refusals(results: Iterable[Result[Any]]) -> str:
     return f"the model refused {counted(number, 'prompt')}" if number else ""
 
 
-def told_of_others(store: str | os.PathLike[str], unused: int, calls: int) -> str:
-    """Say that answers in a store are to other questions, and how many prompts are sent nevertheless."""
+def told_of_others(store: str | os.PathLike[str], unused: int, calls: int, of_other_keys: int = 0) -> str:
+    """Say that answers in a store are to other questions, and how many prompts are sent nevertheless.
+
+    :param of_other_keys: how many of these have an answer there that differs by the key only
+    """
+    other_key = f"; {of_other_keys:,} of them have an answer there by another key, which any_key=True uses"
     return (
         f"{store} has {counted(unused, 'answer')} to other questions than these: another prompt, provider, "
         f"URL, key, model or option makes another question, and {counted(calls, 'prompt')} will be sent"
+        f"{other_key if of_other_keys else ''}"
     )
 
 

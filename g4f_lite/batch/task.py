@@ -20,12 +20,16 @@ class Place(NamedTuple):
     :param alone: of a question to a chain, the key of the same question to its first member alone
     :param first: the name that this member has in the chain
     :param mark: the mark of its scope
+    :param others: the keys of the same question that was asked with other credentials, and has answers there
+    :param others_alone: likewise of the same question to the first member alone
     """
 
     key: Key
     alone: Key | None = None
     first: str = ""
     mark: bytes = b""
+    others: tuple[Key, ...] = ()
+    others_alone: tuple[Key, ...] = ()
 
 
 @dataclass(eq=False)
@@ -88,10 +92,10 @@ class Calls(Protocol):
     def check(self, prompt: Prompt, provider: Any = None) -> None:
         """Raise if the provider does not accept a prompt; nothing is sent."""
 
-    def scope(self, prompt: Prompt, provider: Any = None) -> str:
-        """Return what tells the provider of a prompt from others, with its model and credentials."""
+    def scope(self, prompt: Prompt, provider: Any = None) -> tuple[str, str]:
+        """Return what tells the provider of a prompt from others, with its model and credentials, and without these."""
 
-    def first_scope(self, prompt: Prompt, provider: Any = None) -> tuple[str, str] | None:
+    def first_scope(self, prompt: Prompt, provider: Any = None) -> tuple[tuple[str, str], str] | None:
         """Return the scope of the member that a chain asks first, and its name there; None without a chain."""
 
     def ask(self, prompt: Prompt, provider: Any, on_begin: Callable[[Callable[[], None]], None]) -> Kept:

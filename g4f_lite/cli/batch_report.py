@@ -25,6 +25,7 @@ from ..batch.summary import (
 )
 from ..store.answers import AnswerStore
 from .failure import tell
+from .wording import in_options
 
 LOG_SECONDS = 10.0  # until the first line in a log; each time later twice as long
 MOST_LOG_SECONDS = 300.0
@@ -50,7 +51,7 @@ def told_of_unused(
     if not rejects and len(names := AnswerStore(store).providers()) > 1:
         again = "name the providers as before, with --reject-provider NAME"
         advice += f"; its answers are from {' and '.join(names)}: to ask again only for those of one, {again}"
-    return told_of_others(store, estimate.unused, estimate.calls) + advice
+    return in_options(told_of_others(store, estimate.unused, estimate.calls, estimate.of_other_keys)) + advice
 
 
 def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float | None, skipped: int = 0) -> str:

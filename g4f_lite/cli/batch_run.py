@@ -250,10 +250,10 @@ class BatchRun:
             return ["the same command tries again", *earlier]
         rows = f", their rows in {files.output.partial}" if files.output.partial else ""
         again = "the same command, without --fresh," if self.fresh else "the same command"
-        if isinstance(reason, AuthenticationError):
-            again += " with the same key"  # another one makes other questions
         more = f", for up to {told_limit(reason.max_cost)} more" if isinstance(reason, CostLimitError) else ""
         goes_on = "" if is_stuck else f", and {again} goes on{more}"
+        if isinstance(reason, AuthenticationError):
+            goes_on += ", with --any-key also by another key"
         return [*stuck, *others, f"the answers so far are in {files.store}{rows}{goes_on}{spent}", *earlier]
 
     def _cost(self) -> float | None:

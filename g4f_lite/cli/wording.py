@@ -64,6 +64,7 @@ _IN_OPTIONS: _Rules = (
     (r"(?<=, as in )\w+\(…, model='([^']*)'\)", r"-p PROVIDER:\1"),
     (r"\bprice=\(P, A\)", "--price P,A"),
     (r"\bmax_failures_in_a_row=(?=N)", "--max-failures "),
+    (r"\bany_key=True\b", "--any-key"),
     (rf"^(?P<place>(?:prompt \d+: )?)(?P<name>{_SAME})(?= must be )", lambda found: found["place"] + _option(found)),
     (r"\b(?P<name>max_cost|max_outage|max_pause|max_time)\b(?= must be | of \$?\d| cannot hold)", _option),
     (r"\b(?P<name>api_key|base_url|response_format)\b=?", _option),

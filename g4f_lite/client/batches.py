@@ -94,12 +94,12 @@ class BatchCalls:
         else:
             self._router.question(prompt, self._output, provider or self._provider, self._use)
 
-    def scope(self, prompt: Prompt, provider: Any = None) -> str:
-        return identity_of(*self._router.find(prompt.model, provider or self._provider))
+    def scope(self, prompt: Prompt, provider: Any = None) -> tuple[str, str]:
+        return _scope_of(*self._router.find(prompt.model, provider or self._provider))
 
-    def first_scope(self, prompt: Prompt, provider: Any = None) -> tuple[str, str] | None:
+    def first_scope(self, prompt: Prompt, provider: Any = None) -> tuple[tuple[str, str], str] | None:
         member, model = self._first_member(prompt, provider)
-        return None if member is None else (identity_of(member.provider, model), member.name)
+        return None if member is None else (_scope_of(member.provider, model), member.name)
 
     @with_short_errors
     def ask(self, prompt: Prompt, provider: Any, on_begin: Callable[[Callable[[], None]], None]) -> Kept:
@@ -240,3 +240,7 @@ def _members(provider: BaseProvider) -> Iterator[BaseProvider]:
         return
     for each in provider.providers:
         yield from _members(each)
+
+
+def _scope_of(provider: BaseProvider, model: str | None) -> tuple[str, str]:
+    return identity_of(provider, model), identity_of(provider, model, with_keys=False)

@@ -59,6 +59,7 @@ class ManyPrompts:
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
         store: str | os.PathLike[str] | None = None,
+        any_key: bool = False,
         rpm: float | None = None,
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
@@ -95,6 +96,7 @@ class ManyPrompts:
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
         store: str | os.PathLike[str] | None = None,
+        any_key: bool = False,
         rpm: float | None = None,
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
@@ -131,6 +133,7 @@ class ManyPrompts:
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
         store: str | os.PathLike[str] | None = None,
+        any_key: bool = False,
         rpm: float | None = None,
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
@@ -167,6 +170,7 @@ class ManyPrompts:
         workers: int | Literal["auto"] = "auto",
         executor: Executor | None = None,
         store: str | os.PathLike[str] | None = None,
+        any_key: bool = False,
         rpm: float | None = None,
         tpm: float | None = None,
         on_error: Literal["return", "raise"] = "return",
@@ -200,6 +204,8 @@ class ManyPrompts:
         :param store: a file in which each answer is kept as it comes; the same batch later goes on from there.
             If it has answers, and none to a prompt of a list, or if another program asks the same prompts with it at
             once, that is a UserWarning, unless ``progress=False``
+        :param any_key: whether answers in the store count that were asked with another API key, as after yours was
+            replaced; else none does, as it may be the key of another account
         :param rpm: requests per minute; None without a limit
         :param tpm: tokens per minute, of prompts and answers; None without a limit
         :param on_error: ``"return"`` gives a failure as a result with ``.error``; ``"raise"`` raises it
@@ -246,6 +252,7 @@ class ManyPrompts:
             workers=workers,
             executor=executor,
             store=store,
+            any_key=any_key,
             rpm=rpm,
             tpm=tpm,
             on_error=on_error,

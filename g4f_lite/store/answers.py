@@ -124,19 +124,46 @@ class AnswerStore:
             raise StoreError(f"{self.database.path} is damaged: its salt is missing", self.database.path)
         self._salt: bytes = salts[0][0]
         self._writing = ForkSafeLock()  # SQLite would let threads that wait sleep too long
-        self._scopes: dict[str, Any] = {}
+        self._scopes: dict[str | bytes, Any] = {}
 
-    def key(self, scope: str, prompt: Prompt, more: str = "") -> bytes:
+    def key(self, scope: str | bytes, prompt: Prompt, more: str = "") -> bytes:
         """Return the key of a prompt: a salted hash, which does not show the prompt or the credentials.
 
-        :param scope: what tells the provider from others: its name, its URL, its model and its credentials
+        :param scope: what tells the provider from others: its name, its URL, its model and its credentials; or the hash
+            of that, as :meth:`other_scopes` returns it
         :param more: what else changes the answer
         """
         hasher = self._scopes.get(scope)
         if hasher is None:
-            hasher = blake2b(scope.encode(), key=self._salt, digest_size=_KEY_BYTES)
+            hashed = self._hash(scope) if isinstance(scope, str) else scope
+            hasher = blake2b(hashed, key=self._salt, digest_size=_KEY_BYTES)
             self._scopes[scope] = hasher
         return digest_of(prompt, more, hasher)
+
+    def _hash(self, scope: str) -> bytes:
+        return blake2b(scope.encode(), key=self._salt, digest_size=_KEY_BYTES).digest()
+
+    def other_scopes(self, scope: str, without_keys: str) -> list[bytes]:
+        """Return hashes of the scopes that differ from one by its credentials, and have answers here.
+
+        :param without_keys: the scope without them
+        """
+        name, own = f"scopes {self._hash(without_keys).hex()}", self._hash(scope)
+        rows = self.database.rows("SELECT value FROM facts WHERE name = ?", (name,))
+        with self.database.understanding():
+            known = [bytes.fromhex(each) for (value,) in rows for each in str(value).split()]
+        return [each for each in known if each != own]
+
+    def note_scope(self, scope: str, without_keys: str) -> None:
+        """Note that a scope has answers.
+
+        :param without_keys: the scope without its credentials
+        :raises StoreError: if the file cannot be written
+        """
+        known = [each.hex() for each in (*self.other_scopes(scope, without_keys), self._hash(scope))]
+        name = f"scopes {self._hash(without_keys).hex()}"
+        with self._writing.held(self.database.patience()), self.database.transaction() as connection:
+            connection.execute("REPLACE INTO facts VALUES (?, ?)", (name, " ".join(known)))
 
     def find(self, key: Key, *, since: float = 0.0) -> Kept | None:
         """Return the answer with a key, or None if there is none.

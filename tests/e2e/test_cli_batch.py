@@ -166,7 +166,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         done,
         "the batch stopped after 1 answer: ",
         "401",
-        f"their rows in {partial}, and the same command with the same key goes on",
+        f"their rows in {partial}, and the same command goes on, with --any-key also by another key",
     )
     assert [line["answer"] for line in lines(partial)] == ["one"]
     assert not (tmp_path / "out.jsonl").exists()

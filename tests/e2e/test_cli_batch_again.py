@@ -342,3 +342,20 @@ def test_failures_of_the_service_stop_the_batch_and_the_same_command_goes_on(
     emulator.reset()
     assert call(*bad_rows).returncode == 0
     assert asked(emulator) == [f"row {number}" for number in range(1, 20)]
+
+
+def test_a_new_key_uses_the_answers_of_the_old_one_if_that_is_said(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here]
+    old, new = (["--api-key-file", str(tmp_path / name)] for name in ("old", "new"))
+    (tmp_path / "old").write_text("sk-old-key")
+    (tmp_path / "new").write_text("sk-new-key")
+    emulator.fail("status", nth=3, status=401, times=None)
+    assert call(*command, *old).returncode == 1
+    emulator.reset()
+    estimate = call(*command, *new, "--estimate")
+    assert "; 2 of them have an answer there by another key, which --any-key uses\n" in estimate.stderr
+    assert call(*command, *new, "--any-key").returncode == 0
+    assert asked(emulator) == ["three"]

@@ -81,8 +81,8 @@ def test_a_batch_goes_on_with_the_threads_that_the_system_has(monkeypatch: pytes
 def test_nothing_is_sent_before_the_results_are_read(client: Client, shout: Shout) -> None:
     results = client.map(numbered(3))
     assert shout.asked == []
-    assert results.estimate() == (3, 0, 9, None, None, True, 0, 3, 0, ("m",), "", {})
-    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0, 3, 0, ("m",), "", {})
+    assert results.estimate() == (3, 0, 9, None, None, True, 0, 0, 3, 0, ("m",), "", {})
+    assert client.map(numbered(3), max_tokens=10).estimate() == (3, 0, 9, 30, None, False, 0, 0, 3, 0, ("m",), "", {})
     assert shout.asked == []
     assert repr(results) == "<BatchResults: 0 of 3 done, 0 failed>"
 

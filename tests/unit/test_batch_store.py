@@ -49,7 +49,7 @@ def test_what_is_stored_is_not_asked_again(tmp_path: Path) -> None:
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     assert texts(provider, ["a", "b"], path) == ["a 1", "b 2"]
     results = Client(provider).map(["a", "b", "c"], store=path)
-    assert results.estimate() == (1, 2, 1, None, None, True, 0, 1, 0, (), "", {})
+    assert results.estimate() == (1, 2, 1, None, None, True, 0, 0, 1, 0, (), "", {})
     assert [(result.text, result.is_stored) for result in results] == [("a 1", True), ("b 2", True), ("c 3", False)]
     assert (results.usage.calls, results.usage.stored) == (1, 2)
 

@@ -47,6 +47,7 @@ _LIVE = {
     "max_outage": LONGEST_OUTAGE,
     "max_failures_in_a_row": MOST_FAILURES,
     "fresh": False,
+    "any_key": False,
     "reject_provider": (),
 }
 
@@ -137,6 +138,11 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
 @click.option("--estimate", is_flag=True, help="Print what would be sent, and send nothing.")
 @price_option
 @click.option("--fresh", is_flag=True, help="Ask again even where an answer is stored.")
+@click.option(
+    "--any-key",
+    is_flag=True,
+    help="Use stored answers that were asked with another API key, as after yours was replaced.",
+)
 @click.option(
     "--reject-provider",
     metavar="NAME",
