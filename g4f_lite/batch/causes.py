@@ -23,7 +23,7 @@ from ..errors import (
 from ..http.failures import closed_by_peer
 from ..providers.failure_words import is_of_one_prompt
 from ..timeout import PASSING_STATUSES
-from .workers import LONGEST_PAUSE
+from .workers import LEAST_PAUSE, LONGEST_PAUSE
 
 MOST_FAILURES = 20  # in a row
 _OF_PROMPTS = 5  # times as many stop a batch where each is of its own prompt
@@ -159,7 +159,8 @@ def is_refused_for_now(error: Exception) -> bool:
 def wait_named_by(error: Exception) -> float | None:
     """Return the seconds after which a service that refuses a prompt for now says it takes one; None for others.
 
-    Of a chain it is the shortest wait, and None if one of those that refuse for now names none.
+    None too for less than a second, as after ``Retry-After: 0`` of a service that then refuses it again.  Of a chain it
+    is the shortest wait, and None if one of those that refuse for now names none.
     """
     if not is_refused_for_now(error):
         return None
@@ -167,4 +168,5 @@ def wait_named_by(error: Exception) -> float | None:
         waits = [wait_named_by(each) for each in error.errors if is_refused_for_now(each)]
         named = [wait for wait in waits if wait is not None]
         return min(named) if len(named) == len(waits) else None
-    return error.retry_after if isinstance(error, RateLimitError) else None
+    wait = error.retry_after if isinstance(error, RateLimitError) else None
+    return None if wait is None or wait < LEAST_PAUSE else wait

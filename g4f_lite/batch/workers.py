@@ -27,6 +27,7 @@ LONGEST_OUTAGE = 600.0  # seconds
 _FIRST_TRY, _LAST_TRY = 1.0, 15.0  # seconds between two tries in an outage, which become more
 _ALONE_SECONDS = 60.0  # of an outage that a single prompt has met
 LONGEST_PAUSE = 86_400.0  # seconds; what is used up for a day is back within it, and a longer wait is no pause
+LEAST_PAUSE = 1.0  # seconds; a shorter wait is one for a call, which has kept it before its last attempt
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0  # seconds, where a service refuses and names no time; each is twice the last
 _MOST_DIGITS = 19  # of a number of less than 64 bits
 _KEPT = 0.9  # of the means of tokens and seconds, with each answer

@@ -34,6 +34,7 @@ Result = TypeVar("Result")
 OnRetry = Callable[[G4FLiteError, int, float], None]
 
 BUDGET_REFUND = 0.5  # given back by each success
+TRUSTED_SECONDS = 0.1  # a shorter wait that a service asks for is kept once; one that refuses again has not meant it
 TOLD_SECONDS = 2.0  # a wait of fewer is not worth a word
 TOLD_AGAIN_SECONDS = 30.0  # between two words about a server that loads its model
 _lock = lock_free_in_children()  # of all budgets
@@ -188,9 +189,10 @@ def retrying(
 
     def wait(state: tenacity.RetryCallState) -> float:
         asked = getattr(error_of(state), "retry_after", None)
-        if asked is not None:
+        if asked is not None and (asked >= TRUSTED_SECONDS or state.attempt_number == 1):
             return float(asked)
-        return draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
+        drawn = draw(0, min(policy.max_backoff, policy.backoff * 2.0 ** min(state.attempt_number - 1, 60)))
+        return max(float(asked or 0.0), drawn)
 
     def may_help(error: BaseException) -> bool:
         if isinstance(error, DeadlineExceededError) and not after_timeout:

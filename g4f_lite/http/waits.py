@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -26,12 +25,19 @@ _WORDS = {"milli": 0.001, "sec": 1.0, "min": 60.0, "hour": 3600.0}
 Clock = Callable[[], float]
 
 
+def _clock_of(headers: Mapping[str, str], now: Clock) -> Clock:
+    """Return the clock by which a service names a date: its own, where it says what that is (RFC 9110 §6.6.1)."""
+    value = headers.get("Date")
+    date = None if value is None or len(value) > _READ_CHARACTERS else _date_of(value)
+    return now if date is None else lambda: date
+
+
 def named_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float | None:
     """Return the seconds that ``retry-after-ms`` or ``Retry-After`` asks for; None where neither does."""
     milliseconds = headers.get("retry-after-ms", "").strip()
     if len(milliseconds) <= _READ_CHARACTERS and re.fullmatch(_NUMBER, milliseconds):
         return float(milliseconds) / 1000
-    return parse_retry_after(headers.get("Retry-After"), now=now)
+    return parse_retry_after(headers.get("Retry-After"), now=_clock_of(headers, now))
 
 
 def reset_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float | None:
@@ -42,6 +48,7 @@ def reset_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float |
     :returns: None where no header says so
     """
     waits, exhausted = [], []
+    now = _clock_of(headers, now)
     for name, value in headers.items():
         if re.fullmatch(_RESET, name) and (wait := parse_reset(value, now=now)) is not None:
             waits.append(wait)
@@ -98,9 +105,14 @@ def parse_retry_after(value: str | None, *, now: Clock = time.time) -> float | N
         return float(value)  # an enormous number of digits becomes infinity
     if (seconds := parse_duration(value)) is not None:
         return seconds
+    date = _date_of(value)
+    return None if date is None else max(0.0, date - now())
+
+
+def _date_of(value: str) -> float | None:
+    """Read an HTTP date as seconds since 1970; None where it is not one."""
     try:
         date = email.utils.parsedate_to_datetime(value)
-        wait = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now()
+        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return max(0.0, wait) if math.isfinite(wait) else None

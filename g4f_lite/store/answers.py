@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Generator, Iterable
@@ -165,16 +166,17 @@ class AnswerStore:
         with self._writing.held(self.database.patience()), self.database.transaction() as connection:
             connection.execute("REPLACE INTO facts VALUES (?, ?)", (name, " ".join(known)))
 
-    def find(self, key: Key, *, since: float = 0.0) -> Kept | None:
+    def find(self, key: Key, *, since: float = 0.0, until: float = math.inf) -> Kept | None:
         """Return the answer with a key, or None if there is none.
 
         :param since: an answer that was made before, in seconds since 1970, does not count
+        :param until: nor does one that was made later, as by a clock that was ahead
         :raises StoreError: if the file cannot be read
         """
         rows = self.database.rows(
             "SELECT deltas, provider, model, seconds, attempts, passed_over FROM answers"
-            " WHERE key = ? AND occurrence = ? AND made >= ?",
-            (*key, since),
+            " WHERE key = ? AND occurrence = ? AND made BETWEEN ? AND ?",
+            (*key, since, until),
         )
         if not rows:
             return None

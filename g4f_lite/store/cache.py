@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 1024**3
 _LEFT_AFTER_EVICTION = 0.9  # of max_bytes, so that not every answer evicts another
 _USE_SECONDS = 3600.0  # an answer's last use is written at most this often
+_CLOCK_SECONDS = 60.0  # by which an answer may be from the future, as two machines that share a file differ
 
 
 class CacheInfo(NamedTuple):
@@ -165,7 +166,10 @@ class Cache:
 
     def _find(self, store: AnswerStore, key: tuple[bytes, int]) -> Kept | None:
         now = time.time()
-        kept = store.find(key, since=0.0 if self.max_age is None else now - self.max_age)
+        if self.max_age is None:
+            kept = store.find(key)
+        else:
+            kept = store.find(key, since=now - self.max_age, until=now + _CLOCK_SECONDS)
         if kept is not None:
             due = store.database.rows("SELECT 1 FROM answers WHERE key = ? AND used < ?", (key[0], now - _USE_SECONDS))
             if due:

@@ -43,6 +43,11 @@ MOMENT = 0.001  # seconds
 DAY = 86_400
 
 
+@pytest.fixture(autouse=True)
+def _moments_are_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.batch.causes.LEAST_PAUSE", 0.0)
+
+
 def refusal(seconds: float | None = MOMENT) -> RateLimitError:
     return RateLimitError("too many requests", retry_after=seconds, attempts=3)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from g4f_lite import AllProvidersFailedError, BatchStoppedError, Client, Fallback, G4FLiteError, RateLimitError
-from g4f_lite.batch.causes import is_refused_for_now
+from g4f_lite.batch.causes import is_refused_for_now, wait_named_by
 from g4f_lite.batch.workers import Workers
 from g4f_lite.errors import ProviderError, QuotaExceededError, ResponseStatusError
 
@@ -42,6 +42,25 @@ def test_a_service_that_refuses_most_calls_answers_all_prompts(workers: int | st
     results = Client(provider).map(numbered(40), workers=workers, progress=False)
     assert results.texts() == [text.upper() for text in numbered(40)]
     assert results.usage.failures == 0
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_wait_of_less_than_a_second_is_none(workers: int) -> None:
+    """A service that names 0 seconds and refuses all the same would be sent thousands of calls."""
+    provider = Refuses(
+        lambda text, count: RateLimitError("busy", status=429, retry_after=0.0) if count > 1 and count % 3 else None
+    )
+    results = Client(provider).map(numbered(40), workers=workers, progress=False)
+    assert results.texts() == [text.upper() for text in numbered(40)]
+    assert [wait_named_by(RateLimitError("busy", retry_after=wait)) for wait in (0.0, 0.9, 1.0)] == [None, None, 1.0]
+
+
+def test_a_service_that_names_no_second_and_refuses_everything_stops_the_batch() -> None:
+    provider = Refuses(lambda text, count: RateLimitError("busy", status=429, retry_after=0.0) if count > 1 else None)
+    results = Client(provider).map(iter(numbered(1000)), workers=4, max_failures_in_a_row=5, progress=False)
+    with pytest.raises(BatchStoppedError, match="it stops after 5 failures in a row"):
+        results.texts()
+    assert len(provider.asked) < 100
 
 
 def test_a_chain_whose_members_are_all_limited_answers_all_prompts() -> None:

@@ -89,6 +89,8 @@ def test_an_old_answer_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.Mo
         assert client.ask("a") == "a 2"
         now += 59
         assert client.ask("a") == "a 2"
+        now -= 3600  # the clock was ahead
+        assert [client.ask("a"), client.ask("a")] == ["a 3", "a 3"]
 
 
 def test_what_was_not_used_for_longest_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,6 @@ def test_none_is_one_attempt() -> None:
     ("asked", "total", "attempts", "waits"),
     [
         (5, None, 3, [5, 5]),
-        (0, None, 3, [0, 0]),
         (60, None, 3, [60, 60]),
         (60.5, None, 1, []),
         (math.inf, None, 1, []),
@@ -170,6 +169,14 @@ def test_retry_after_is_waited_for_where_it_fits(
     call = Call(total)
     assert _run(RetryPolicy(), call, RateLimitError("slow", status=429, retry_after=asked)) == attempts
     assert call.slept == waits
+
+
+@pytest.mark.parametrize("asked", [0, 0.05])
+def test_a_moment_that_is_asked_for_again_and_again_is_kept_once(asked: float) -> None:
+    call = Call(None)
+    assert _run(RetryPolicy(attempts=4), call, RateLimitError("slow", status=429, retry_after=asked)) == 4
+    assert call.slept[0] == asked
+    assert min(call.slept[1:]) > asked
 
 
 @pytest.mark.parametrize("who", ["this call", "another call"])

@@ -137,3 +137,15 @@ def test_a_prompt_that_no_wait_makes_smaller(status: int) -> None:
     made = service_error(status, {"error": {"message": said, "type": "tokens", "code": "rate_limit_exceeded"}})
     assert type(made) is ContextLengthExceededError
     assert made.status == status
+
+
+@pytest.mark.parametrize("ahead", [-3600, 0, 3600])
+def test_a_date_is_read_by_the_clock_of_the_service(ahead: int) -> None:
+    """This machine's may be wrong."""
+    headers = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT"}
+    clock: dict[str, Any] = {"now": lambda: NOW + ahead}
+    assert named_wait(CaseInsensitiveDict(headers | {"Retry-After": "Tue, 14 Nov 2023 22:13:30 GMT"}), **clock) == 10
+    assert reset_wait(CaseInsensitiveDict(headers | {"x-ratelimit-reset": "1700000005"}), **clock) == 5
+    assert named_wait(CaseInsensitiveDict(headers | {"Retry-After": "7"}), **clock) == 7
+    other = {"Date": "today", "Retry-After": "Tue, 14 Nov 2023 22:13:30 GMT"}
+    assert named_wait(CaseInsensitiveDict(other), now=lambda: NOW) == 10
