@@ -9,7 +9,7 @@ from importlib.resources import files
 from .request import Request, Response
 
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
-_SCRIPTS = ("api.js", "app.js", "feed.js", "render.js", "settings.js", "smd.js", "talks.js", "words.js")
+_SCRIPTS = ("api.js", "app.js", "feed.js", "render.js", "scrolling.js", "settings.js", "smd.js", "talks.js", "words.js")
 _ADDRESSES = {"/": "index.html", **{f"/page/{name}": name for name in (*_SCRIPTS, "style.css")}}
 
 # Answers are hostile text: only the page's own script runs, and nothing is loaded from elsewhere.

@@ -48,6 +48,28 @@ def test_an_answer_nested_without_end_leaves_the_page_alive(page: Page, begins: 
     assert "Hello" in page.ask("Hello")
 
 
+def test_a_row_of_thousands_of_cells_leaves_the_page_alive(page: Page) -> None:
+    page.ask("| a " * 10_000 + "| the end |\n" + "|-" * 10_001 + "|\n| b |")
+    assert page.driver.execute_script("return document.querySelectorAll('.assistant .body th').length") in (0, 100)
+    assert "the end" in page.texts(".assistant .body")[-1]
+    assert "Hello" in page.ask("Hello")
+
+
+def test_two_tabs_keep_the_settings_of_each_other(page: Page) -> None:
+    script = "const kept = JSON.parse(localStorage.g4f_lite ?? '{}'); return [kept.key, kept.system, kept.model]"
+    page.driver.execute_script("localStorage.g4f_lite = JSON.stringify({key: 'k', system: 's', model: ''})")
+    model = page.until(
+        lambda: page.driver.execute_script("return [...document.querySelectorAll('#model option')].at(-1)?.value")
+    )
+    page.driver.execute_script(
+        "const field = document.querySelector('#model'); field.value = arguments[0];"
+        "field.dispatchEvent(new Event('change'))",
+        model,
+    )
+    assert page.driver.execute_script(script) == ["k", "s", model]
+    page.driver.execute_script("localStorage.clear()")
+
+
 def test_answers_are_text_that_does_nothing(page: Page, server: Served) -> None:
     page.ask(HOSTILE)
     assert page.driver.execute_script("return window.ran ?? null") is None

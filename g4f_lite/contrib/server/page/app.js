@@ -1,6 +1,7 @@
 // The page: a list of talks, the messages of one, and a field to write in.
 import { ApiError, chat, generateImage, listModels } from "./api.js";
 import { Markdown, button, copyText, note, picture, thoughts } from "./render.js";
+import { follow, toEnd } from "./scrolling.js";
 import { keepSettings, settings } from "./settings.js";
 import { allTalks, deleteAllTalks, deleteTalk, findTalk, matches, newTalk, saveTalk } from "./talks.js";
 import { text, translate } from "./words.js";
@@ -23,7 +24,7 @@ function show() {
     $("log").append(hello);
   }
   $("title").textContent = document.title = talk.title || "g4f_lite";
-  toEnd(true);
+  toEnd($("log"));
 }
 
 /** The element of a message: who, what, and what can be done with it. */
@@ -60,11 +61,6 @@ function actions(message, index) {
   if (message.role === "user") row.append(button(text("edit"), () => edit(index)));
   else if (index === talk.messages.length - 1) row.append(button(text("regenerate"), () => regenerate(index)));
   return row;
-}
-
-function toEnd(always) {
-  const log = $("log");
-  if (always || log.scrollHeight - log.scrollTop - log.clientHeight < 120) log.scrollTop = log.scrollHeight;
 }
 
 // --- Asking -------------------------------------------------------------------------------------
@@ -130,6 +126,7 @@ async function stream(mine, message) {
   const markdown = new Markdown(body);
   const request = { messages: history(mine.messages.slice(0, -1)), ...(settings.model && { model: settings.model }) };
   for await (const delta of chat(request, settings.key, running.signal)) {
+    follow($("log"));
     const thought = delta.reasoning_content ?? delta.reasoning;
     if (thought) {
       message.thinking += thought;
@@ -148,7 +145,6 @@ async function stream(mine, message) {
       savedAt = Date.now();
       keepTalk(mine);
     }
-    toEnd();
   }
   return note;
 }
@@ -373,9 +369,7 @@ $("veil").addEventListener("click", () => drawer(false));
 $("open-settings").addEventListener("click", openSettings);
 $("settings").addEventListener("close", () => {
   if ($("settings").returnValue !== "save") return;
-  settings.key = $("key").value.trim();
-  settings.system = $("system").value.trim();
-  if (!keepSettings()) tellNotKept();
+  if (!keepSettings({ key: $("key").value.trim(), system: $("system").value.trim() })) tellNotKept();
   showModels();
 });
 $("forget").addEventListener("click", async () => {
@@ -385,8 +379,7 @@ $("forget").addEventListener("click", async () => {
   change(newTalk());
 });
 $("model").addEventListener("change", () => {
-  settings.model = $("model").value;
-  if (!keepSettings()) tellNotKept();
+  if (!keepSettings({ model: $("model").value })) tellNotKept();
 });
 show();
 listTalks();

@@ -6,6 +6,7 @@ import { text } from "./words.js";
 const LINKS = /^(https?:|mailto:)/i;
 const IMAGES = /^data:image\/(png|jpeg|gif|webp);base64,/i;
 const MOST = smd.HEADING_6;
+const WIDEST = 100; // cells of a row
 const DEEPEST = 24; // elements in one another, as the parser knows them; ten thousand end the tab
 
 /** Write Markdown into an element, piece by piece. */
@@ -17,6 +18,11 @@ export class Markdown {
     renderer.add_token = (data, type) => {
       if (data.index >= DEEPEST) {
         data.nodes[data.index + 1] = node(data); // what is deeper is text of the same element
+        data.index += 1;
+        return;
+      }
+      if (type === smd.TABLE_CELL && node(data).childElementCount >= WIDEST) {
+        data.nodes[data.index + 1] = node(data).lastElementChild; // a row of thousands is laid out for seconds
         data.index += 1;
         return;
       }

@@ -11,8 +11,9 @@ function kept() {
   }
 }
 
-/** Keep the settings; false if the browser has no room or does not let the page. */
-export function keepSettings() {
+/** Change settings and keep them, beside what other tabs have kept meanwhile; false if the browser does not let the page. */
+export function keepSettings(changed) {
+  Object.assign(settings, kept(), changed);
   try {
     localStorage.setItem(NAME, JSON.stringify(settings));
     return true;
