@@ -189,7 +189,9 @@ def _prompt_of(values: dict[str, Any], template: str | None, column: str | None)
     if template is not None:
         if not names_in(template):
             name = _likely_column(values)
-            raise ValueError(f"the prompt names no column, so that all rows would ask the same; write {{{name}}} in it")
+            has_braces = not {"{", "}"}.isdisjoint(name)
+            what = f"rename {name!r}, which has braces, and name it" if has_braces else f"write {{{name}}} in it"
+            raise ValueError(f"the prompt names no column, so that all rows would ask the same; {what}")
         return fill(template, values)
     if "custom_id" in values and isinstance(body := values.get("body"), dict):
         if wrong := sorted(_NOT_IN_BODY & body.keys()):

@@ -23,13 +23,16 @@ def value_of(values: dict[str, Any], name: str) -> Any:
     """Return what a name stands for in a row; ``MISSING`` if the row lacks it.
 
     :param values: the columns of the row
-    :param name: a column, or else a path through objects and lists, such as ``"user.name"`` or ``"tags.0"``
+    :param name: a column, without the blanks around it, or else a path through objects and lists, such as
+        ``"user.name"`` or ``"tags.0"``
     """
     if name in values:
         return values[name]
     found: Any = values
     for part in name.split("."):
         found = _inside(found).get(part, MISSING)
+    if found is MISSING:  # the names of a survey's columns may end with a blank, which nobody sees
+        found = next((value for column, value in values.items() if column.strip() == name != ""), MISSING)
     return found
 
 

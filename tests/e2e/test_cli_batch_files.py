@@ -373,3 +373,17 @@ def test_a_row_names_no_file_for_the_embedded_model(
     (tmp_path / "in.csv").write_text(f"prompt,model\none,\ntwo,{model}\n", encoding="utf-8")
     done = call("batch", "in.csv", "-p", provider)
     assert_refused(done, f"prompt 2: the model '{model}' is a file, which only -m can name for the embedded model")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+def test_a_pipe_that_is_not_text_is_not_read_once_more(here: list[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.txt")
+
+    def write() -> None:
+        (tmp_path / "in.txt").write_bytes(b"caf\xe9\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    done = call("batch", str(tmp_path / "in.txt"), *here)
+    writer.join(SECONDS)
+    assert_refused(done, "in.txt is not UTF-8 text: invalid continuation byte; save it as UTF-8")

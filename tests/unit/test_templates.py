@@ -33,6 +33,15 @@ def test_a_name_is_a_column_or_else_a_path(name: str, value: Any) -> None:
     assert value_of(ROW, name) == value
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("Score", "good"), ("text", "x"), ("Mood", "fine"), ("", MISSING), ("Score.0", MISSING)]
+)
+def test_the_blanks_around_the_name_of_a_column_do_not_count(name: str, value: Any) -> None:
+    row = {"Score ": "good", " text": "x", "Mood": "fine", "Mood\N{NO-BREAK SPACE}": "sad", " ": 1}
+    assert value_of(row, name) == value
+    assert fill(f"{{{name} }}", row) == ("" if value is MISSING else value)
+
+
 def test_a_template_is_filled() -> None:
     template = "{{id}} { id } {user.roles} {user.mail}, {user.roles.1} {none}{id}."
     assert names_in(template) == ["id", "user.roles", "user.mail", "user.roles.1", "none"]
