@@ -128,7 +128,7 @@ def test_what_is_no_cool_down_costs_a_retry(answer: bytes, provide: Provide) -> 
 @pytest.mark.beside
 def test_a_named_wait_costs_nothing_of_the_budget(provide: Provide) -> None:
     with RawServer(every(*[limited("retry-after-ms: 5")] * 30, HELLO)) as server:
-        assert provide(server, retry=RetryPolicy(attempts=40, budget=0)).create(messages="hi") == "Hello"
+        assert provide(server, retry=RetryPolicy(attempts=40, backoff=0, budget=0)).create(messages="hi") == "Hello"
         assert len(server.requests) == 31
 
 
