@@ -15,7 +15,6 @@ import ssl
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -264,8 +263,8 @@ class Watchdog:
     """
 
     def __init__(self) -> None:
-        # Weak, for a call whose end an exception of a signal handler has kept from being noted.
-        self.calls: weakref.WeakSet[Deadline] = weakref.WeakSet()
+        # Strong, so that a garbage collection ends an abandoned answer before it comes to its socket.
+        self.calls: set[Deadline] = set()
         # Reentrant: the garbage collector may close an answer, which removes its call, at any line.
         self.lock = threading.RLock()
         self.thread: threading.Thread | None = None

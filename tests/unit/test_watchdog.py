@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -52,17 +51,6 @@ def test_a_watchdog_that_cannot_start_is_tried_again(place: str, monkeypatch: py
     watchdog.add(call := Deadline(Timeout()))
     assert watchdog.thread is not None
     watchdog.remove(call)
-
-
-def test_a_call_whose_end_was_not_noted_is_looked_at_until_nobody_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where a signal handler raises at the first line of its ``__exit__``."""
-    monkeypatch.setattr(module, "_watchdog", watchdog := Watchdog())
-    call = Deadline(Timeout())
-    call.__enter__()
-    assert list(watchdog.calls) == [call]
-    del call
-    gc.collect()
-    assert not list(watchdog.calls)
 
 
 class Call:
