@@ -10,7 +10,7 @@ from ..arguments import warn
 from . import tables
 from .reading import Reading
 from .result import Result, position_of
-from .summary import BatchUsage, Estimate, estimate_of, told_of_failures, told_of_fallbacks, told_of_refusals
+from .summary import BatchUsage, Estimate, estimate_of, told_of_failures, told_of_fallbacks, told_of_no_answers
 from .tables import NotAColumn, Results
 
 T = TypeVar("T")
@@ -156,12 +156,12 @@ class BatchResults(Reading[T], NotAColumn):
         return tables.html(self.usage, len(self) if self._inputs.is_sized else None, self.failed, self._reason)
 
     def _warned(self, come: Results[T]) -> Results[T]:
-        """Return results, and warn of what a column does not show: failures, refusals, and who answered instead."""
+        """Return results, and warn of what a column does not show, such as failures and who answered instead."""
         if self._plan.progress is not False:
             if told := told_of_failures(come):
                 warn(f"{told}; failures are None here, and results.failed has the errors")
-            if told := told_of_refusals(come):
-                warn(f"{told}, and its refusals stand in the place of answers; result.refusal tells them apart")
+            if told := told_of_no_answers(come):
+                warn(f"{told}; result.refusal and result.is_cut tell these texts from others")
             if told := told_of_fallbacks(come):
                 again = "; .reject(lambda result: result.passed_over) asks those prompts again"
                 warn(f"{told}; result.provider says who{again if self._plan.store is not None else ''}")

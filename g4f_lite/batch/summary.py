@@ -242,10 +242,13 @@ def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
     return f"providers other than {name} gave {len(others):,} of {answers}: {reason:.300}"
 
 
-def told_of_refusals(results: Iterable[Result[Any]]) -> str:
-    """Say how many prompts the model refused, by answers that look like others; "" if there are none."""
-    number = sum(result.refusal is not None and result.error is None for result in results)
-    return f"the model refused {counted(number, 'prompt')}" if number else ""
+def told_of_no_answers(results: Iterable[Result[Any]]) -> str:
+    """Say how many texts are refusals of the model, and how many are cut, which look like others; "" if none is."""
+    given = [result for result in results if result.error is None]
+    refused, cut = sum(result.refusal is not None for result in given), sum(result.is_cut for result in given)
+    told = [f"the model refused {counted(refused, 'prompt')}"] if refused else []
+    told += [f"{counted(cut, 'answer')} was cut" if cut == 1 else f"{counted(cut, 'answer')} were cut"] if cut else []
+    return " and ".join(told)
 
 
 def told_of_others(store: str | os.PathLike[str], unused: int, calls: int, of_other_keys: int = 0) -> str:

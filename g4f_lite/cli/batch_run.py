@@ -21,7 +21,7 @@ from ..batch.result import Result
 from ..batch.results import BatchResults
 from ..batch.summary import counted, told_of_sharing
 from ..client.client import Client
-from ..errors import AuthenticationError, BatchStoppedError, MissingDependencyError, OutputError
+from ..errors import AuthenticationError, BatchStoppedError, MissingDependencyError, OutputError, StoreError
 from ..http.retry import may_pass
 from ..providers.fallback import Fallback
 from .batch_fallbacks import Fallbacks, kind_of
@@ -254,7 +254,8 @@ class BatchRun:
         goes_on = "" if is_stuck else f", and {again} goes on{more}"
         if isinstance(reason, AuthenticationError):
             goes_on += ", with --any-key also by another key"
-        return [*stuck, *others, f"the answers so far are in {files.store}{rows}{goes_on}{spent}", *earlier]
+        what = "answers that could still be stored" if isinstance(reason, StoreError) else "answers so far"
+        return [*stuck, *others, f"the {what} are in {files.store}{rows}{goes_on}{spent}", *earlier]
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Finish, Prompt, Refusal, ServiceError
+from g4f_lite import Client, Prompt, Refusal, ServiceError
 from g4f_lite.batch.run import Run
 from g4f_lite.messages import last_user_message
-from g4f_lite.testing import Scripted
 
 from .batch_providers import Shout, numbered
 
@@ -213,8 +212,18 @@ def test_an_interrupt_of_a_program_says_what_is_kept(
     assert str(caught.value) == f"the batch was interrupted after 1 of 3 results{kept}"
 
 
-def test_refusals_among_the_answers_are_a_warning(recwarn: pytest.WarningsRecorder) -> None:
-    client = Client(Scripted("yes", [Refusal("I cannot do that."), Finish("stop")]))
-    assert client.map(["one", "two"], workers=1).texts() == ["yes", "I cannot do that."]
-    told = "the model refused 1 prompt, and its refusals stand in the place of answers; result.refusal tells them apart"
-    assert [str(warning.message) for warning in recwarn] == [told]
+class Odd(Shout):
+    """Refuses what a prompt says that it shall."""
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        if last_user_message(prompt.messages) == "refuse":
+            yield Refusal("I cannot do that.")
+        yield from super().begin(prompt)
+
+
+def test_refusals_and_cut_texts_among_the_answers_are_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    Client(Odd()).map(["one", "refuse", "cut 1", "cut 2"], workers=1).texts()
+    Client(Odd()).map(["one", "cut 1"], workers=1).texts()
+    end = "; result.refusal and result.is_cut tell these texts from others"
+    told = [f"the model refused 1 prompt and 2 answers were cut{end}", f"1 answer was cut{end}"]
+    assert [str(warning.message) for warning in recwarn] == told
