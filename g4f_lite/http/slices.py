@@ -78,7 +78,7 @@ class Flag:
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is set, at most some seconds, and return whether it is."""
-        is_set = self._is_down.acquire(timeout=seconds)
+        is_set = self._is_down.acquire(timeout=max(0.0, seconds))  # -1 would wait for ever
         if is_set:
             self.set()  # for whoever else waits
         return is_set

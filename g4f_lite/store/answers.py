@@ -149,11 +149,9 @@ class AnswerStore:
 
         :param without_keys: the scope without them
         """
-        name, own = f"scopes {self._hash(without_keys).hex()}", self._hash(scope)
-        rows = self.database.rows("SELECT value FROM facts WHERE name = ?", (name,))
-        with self.database.understanding():
-            known = [bytes.fromhex(each) for (value,) in rows for each in str(value).split()]
-        return [each for each in known if each != own]
+        pattern, own = f"scope {self._hash(without_keys).hex()} *", self._hash(scope)
+        rows = self.database.rows("SELECT value FROM facts WHERE name GLOB ? AND value <> ?", (pattern, own))
+        return [value for (value,) in rows if isinstance(value, bytes)]
 
     def note_scope(self, scope: str, without_keys: str) -> None:
         """Note that a scope has answers.
@@ -161,10 +159,10 @@ class AnswerStore:
         :param without_keys: the scope without its credentials
         :raises StoreError: if the file cannot be written
         """
-        known = [each.hex() for each in (*self.other_scopes(scope, without_keys), self._hash(scope))]
-        name = f"scopes {self._hash(without_keys).hex()}"
+        own = self._hash(scope)
+        name = f"scope {self._hash(without_keys).hex()} {own.hex()}"
         with self._writing.held(self.database.patience()), self.database.transaction() as connection:
-            connection.execute("REPLACE INTO facts VALUES (?, ?)", (name, " ".join(known)))
+            connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, own))
 
     def find(self, key: Key, *, since: float = 0.0, until: float = math.inf) -> Kept | None:
         """Return the answer with a key, or None if there is none.

@@ -9,6 +9,8 @@ import pytest
 import responses
 
 from g4f_lite import Client, Fallback, OpenAICompatible
+from g4f_lite.store.answers import AnswerStore
+from g4f_lite.store.database import Database
 from g4f_lite.testing import Echo
 
 URL = "https://one.test/v1"
@@ -85,6 +87,19 @@ def test_a_warning_and_the_estimate_say_how_many_answers_that_would_be(server: A
     assert new.map(prompts, store=path).estimate().of_other_keys == 2
     estimate = new.map(prompts, store=path, any_key=True).estimate()
     assert (estimate.calls, estimate.stored, estimate.of_other_keys) == (1, 3, 0)
+
+
+def test_two_programs_that_begin_at_once_are_both_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one has read before the other wrote does not count."""
+    stores = [AnswerStore(tmp_path / "answers.db") for _ in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "rows", lambda *_: [])
+        for store, key in zip(stores, "ab", strict=False):
+            store.note_scope(f"url {key}", "url")
+            store.note_scope(f"url {key}", "url")
+    assert len(stores[2].other_scopes("url c", "url")) == 2
+    assert len(stores[2].other_scopes("url a", "url")) == 1
+    assert stores[2].other_scopes("url a", "another url") == []
 
 
 def test_a_rejected_answer_by_another_key_is_asked_for_again(server: Any, tmp_path: Path) -> None:

@@ -92,3 +92,4 @@ def test_a_flag_ends_the_wait() -> None:
     wait(flag, 5)
     assert flag.is_set()
     wait(Flag(), 0.02)
+    assert not Flag().wait(-1)
