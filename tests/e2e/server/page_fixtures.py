@@ -104,7 +104,7 @@ def open_page(driver: Any, server: Served, upstream: Emulator) -> Page:
     upstream.reset()
     driver.get(server.url)
     driver.execute_async_script(
-        "localStorage.clear(); const done = arguments[0], gone = indexedDB.deleteDatabase('g4f_lite');"
+        "localStorage.clear(); const done = arguments[0], gone = indexedDB.deleteDatabase('g4f_lite.chats');"
         "gone.onsuccess = gone.onerror = gone.onblocked = () => done();"
     )
     driver.get_log("performance")

@@ -28,6 +28,30 @@ def test_chats_are_kept_and_found(page: Page) -> None:
     page.until(lambda: page.texts(".user .body") == ["about apples"])
 
 
+def test_a_list_of_chats_and_a_search_read_no_images(page: Page) -> None:
+    """Some hundreds of photos would be gigabytes, at each key and every two seconds of an answer."""
+    page.ask("about apples")
+    page.press("New chat")
+    page.ask("about pears")
+    page.driver.execute_script("""
+        const all = IDBObjectStore.prototype.getAll;
+        window.read = new Set();
+        IDBObjectStore.prototype.getAll = function () {
+            const request = all.call(this);
+            request.addEventListener("success", () => {
+                for (const entry of request.result) read.add(Object.keys(entry).sort().join());
+            });
+            return request;
+        };
+    """)
+    page.find("#search").send_keys("apples ABOUT")
+    page.until(lambda: page.texts("#talks .talk") == ["about apples"])
+    assert page.driver.execute_script("return [...read]") == ["changed,id,title,words"]
+    page.find("#talks .talk").click()
+    page.until(lambda: page.texts(".user .body") == ["about apples"])
+    page.find("#search").clear()
+
+
 def delete_the_chat(page: Page) -> None:
     page.find("#talks .talk + button").click()
 
@@ -83,7 +107,7 @@ def test_a_tab_that_is_closed_before_the_end_keeps_the_question_and_what_came(pa
     page.driver.refresh()
     page.until(lambda: page.all("#talks .talk"))
     page.find("#talks .talk").click()
-    assert page.texts(".user .body") == ["a long question"]
+    page.until(lambda: page.texts(".user .body") == ["a long question"])
     [kept] = page.texts(".assistant .body")
     assert kept.startswith("0 1 2 3")
     assert page.texts(".assistant .note") == ["Stopped."]

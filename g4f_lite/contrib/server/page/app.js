@@ -3,7 +3,7 @@ import { ApiError, chat, generateImage, listModels } from "./api.js";
 import { Markdown, button, copyText, note, picture, thoughts } from "./render.js";
 import { follow, toEnd } from "./scrolling.js";
 import { keepSettings, settings } from "./settings.js";
-import { allTalks, deleteAllTalks, deleteTalk, findTalk, matches, newTalk, saveTalk } from "./talks.js";
+import { deleteAllTalks, deleteTalk, findEntries, findTalk, newTalk, saveTalk } from "./talks.js";
 import { text, translate } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -12,6 +12,7 @@ const SAVE_EVERY = 2000; // milliseconds, while an answer comes: what a tab that
 let talk = newTalk();
 let running = null; // aborts the answer in progress
 let waiting = []; // images to send
+let typing = 0; // the timer of a search, which waits for the next key
 
 // --- The messages -------------------------------------------------------------------------------
 
@@ -250,12 +251,11 @@ async function refresh() {
 }
 
 async function listTalks() {
-  const words = $("search").value.trim();
-  const talks = (await allTalks()).filter((each) => !words || matches(each, words));
+  const entries = await findEntries($("search").value.trim());
   $("talks").replaceChildren(
-    ...talks.map((each) => {
+    ...entries.map((each) => {
       const item = document.createElement("li");
-      const open = button(each.title, () => change(each));
+      const open = button(each.title, async () => change(each.id === talk.id ? talk : await findTalk(each.id)));
       open.className = "talk";
       if (each.id === talk.id) open.setAttribute("aria-current", "true");
       const remove = button("×", async () => {
@@ -268,7 +268,7 @@ async function listTalks() {
       return item;
     }),
   );
-  if (!talks.length) {
+  if (!entries.length) {
     const item = document.createElement("li");
     item.textContent = text("noTalks");
     item.className = "note";
@@ -276,8 +276,9 @@ async function listTalks() {
   }
 }
 
+/** Open another talk; none, if it was deleted in another tab. */
 function change(other) {
-  if (other.id !== talk.id) {
+  if (other && other.id !== talk.id) {
     running?.abort();
     talk = other;
     show();
@@ -358,7 +359,10 @@ $("file").addEventListener("change", async () => {
 });
 $("paint").addEventListener("click", () => paint($("paint").getAttribute("aria-pressed") !== "true"));
 $("new-talk").addEventListener("click", () => change(newTalk()));
-$("search").addEventListener("input", listTalks);
+$("search").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(listTalks, 100);
+});
 window.addEventListener("focus", refresh);
 $("open-drawer").addEventListener("click", () => drawer(true));
 $("close-drawer").addEventListener("click", () => {

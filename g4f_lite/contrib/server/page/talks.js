@@ -1,11 +1,17 @@
-// The talks, kept in this browser: an object store of IndexedDB, because images are too large for localStorage.
+// The talks, kept in this browser by IndexedDB, because images are too large for localStorage.
+//
+// Beside the talks are their entries, which have a talk's title and its words, without the images: the list is shown
+// again at each key of a search and while an answer comes, and images would be gigabytes of it.
 
-const STORE = "talks";
+const TALKS = "talks";
+const ENTRIES = "entries";
 
 function open() {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open("g4f_lite", 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
+    const request = indexedDB.open("g4f_lite.chats", 1);
+    request.onupgradeneeded = () => {
+      for (const name of [TALKS, ENTRIES]) request.result.createObjectStore(name, { keyPath: "id" });
+    };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
@@ -15,22 +21,26 @@ let database;
 
 async function run(mode, action) {
   database ??= open();
-  const transaction = (await database).transaction(STORE, mode);
-  const request = action(transaction.objectStore(STORE));
+  const transaction = (await database).transaction([TALKS, ENTRIES], mode);
+  const request = action(transaction.objectStore(TALKS), transaction.objectStore(ENTRIES));
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve(request.result);
     transaction.onabort = () => reject(transaction.error);
   });
 }
 
-/** The talks, the newest first. */
-export async function allTalks() {
-  return (await run("readonly", (store) => store.getAll())).sort((a, b) => b.changed - a.changed);
+/** The entries of the talks that have every word, in a title or a message; the newest first. */
+export async function findEntries(words) {
+  const wanted = words.toLowerCase().split(/\s+/);
+  const entries = await run("readonly", (_, entries) => entries.getAll());
+  return entries
+    .filter((entry) => wanted.every((word) => entry.words.includes(word)))
+    .sort((a, b) => b.changed - a.changed);
 }
 
 /** The talk as it is kept; undefined if it is not there. */
 export function findTalk(id) {
-  return run("readonly", (store) => store.get(id));
+  return run("readonly", (talks) => talks.get(id));
 }
 
 let saving = Promise.resolve();
@@ -47,13 +57,18 @@ export function saveTalk(talk) {
 
 async function save(talk) {
   const changed = Date.now();
-  await run("readwrite", (store) => {
-    if (!talk.changed) return store.put({ ...talk, changed });
-    const found = store.get(talk.id);
+  const words = [talk.title, ...talk.messages.map((message) => message.text)].join("\n").toLowerCase();
+  await run("readwrite", (talks, entries) => {
+    const put = () => {
+      entries.put({ id: talk.id, title: talk.title, changed, words });
+      return talks.put({ ...talk, changed });
+    };
+    if (!talk.changed) return put();
+    const found = talks.get(talk.id);
     found.onsuccess = () => {
       if (!found.result) return;
       if (found.result.changed !== talk.changed) talk.id = newId();
-      store.put({ ...talk, changed });
+      put();
     };
     return found;
   });
@@ -61,11 +76,17 @@ async function save(talk) {
 }
 
 export function deleteTalk(id) {
-  return run("readwrite", (store) => store.delete(id));
+  return run("readwrite", (talks, entries) => {
+    entries.delete(id);
+    return talks.delete(id);
+  });
 }
 
 export function deleteAllTalks() {
-  return run("readwrite", (store) => store.clear());
+  return run("readwrite", (talks, entries) => {
+    entries.clear();
+    return talks.clear();
+  });
 }
 
 /** Names a talk; crypto.randomUUID is only there over TLS or on the server's own machine. */
@@ -75,10 +96,4 @@ function newId() {
 
 export function newTalk() {
   return { id: newId(), title: "", changed: 0, messages: [] };
-}
-
-/** Whether a talk has every word, in its title or a message. */
-export function matches(talk, words) {
-  const all = [talk.title, ...talk.messages.map((message) => message.text)].join("\n").toLowerCase();
-  return words.toLowerCase().split(/\s+/).every((word) => all.includes(word));
 }
