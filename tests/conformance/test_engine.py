@@ -191,6 +191,7 @@ def test_a_prompt_that_is_too_long_names_the_setting(local: Local) -> None:
         local.create(messages="long " * 5000)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_prompt_that_is_too_long_is_understood_as_the_server_of_llama_cpp_says_it(
     at_port: Local, stream: bool

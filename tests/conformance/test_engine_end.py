@@ -249,6 +249,7 @@ def test_a_crash_is_told_and_the_next_call_starts_it_anew(provider: Local) -> No
     assert process_of(engine_of(provider)) != process_of(engine)
 
 
+@pytest.mark.once
 def test_one_whose_socket_has_been_tidied_away_is_replaced_and_ends_after_its_calls(own: Path) -> None:
     provider = Local(own, context=4096, timeout=60, retry=None, keep_alive=-1)
     engine = engine_of(provider)
@@ -296,7 +297,7 @@ def take_directory(engine: Engine) -> socket.socket:
     return taken
 
 
-@pytest.mark.parametrize("take", [take_port, take_directory])
+@pytest.mark.parametrize("take", [pytest.param(take_port, marks=pytest.mark.once), take_directory])
 def test_whoever_has_taken_the_address_of_an_engine_that_ended_gets_nothing(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, take: Callable[[Engine], socket.socket]
 ) -> None:
@@ -320,6 +321,7 @@ def test_whoever_has_taken_the_address_of_an_engine_that_ended_gets_nothing(
         remove(engine.socket_path)
 
 
+@pytest.mark.once
 def test_a_process_that_does_not_say_that_it_is_there_is_sent_nothing(at_port: Local) -> None:
     engine = engine_of(at_port)
     os.kill(process_of(engine), signal.SIGSTOP)
@@ -353,6 +355,7 @@ print(local.create(messages="Hello", max_tokens=1) and pid())
 """
 
 
+@pytest.mark.once
 def test_nothing_around_it_runs_in_its_process(tiny: Path, tmp_path: Path) -> None:
     """Neither what PYTHONPATH leads to, nor the current directory, nor what libraries take from the environment."""
     for name in ("sitecustomize", "usercustomize", "xllamacpp", "json", "threading"):

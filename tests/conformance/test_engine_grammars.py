@@ -26,6 +26,7 @@ def wait_until_stuck(engine: Engine) -> None:
             assert get(engine, "/metrics", patience=0.3)[0] == 200
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("model")
 def test_one_ends_the_engine_for_its_own_call_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "CHOICE_SECONDS", 1.0)

@@ -387,6 +387,7 @@ class Tidies(Plain):
             self.check_response(exchange.send(requests.Request(method, f"{self.base_url}/said"), "bootstrap"))
 
 
+@pytest.mark.once
 def test_a_request_behind_the_answer_has_any_method_and_is_not_the_prompt() -> None:
     check_provider(Tidies, {"/said": "{}", "/say": SAID}, text="Good day", unmarked_end=True)
 

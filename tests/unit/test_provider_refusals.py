@@ -200,6 +200,7 @@ STATES = ['{"state": "running"}', '{"state": "running"}', '{"state": "done", "te
 JOB = {"/token": REPLIES["/token"], "/jobs": '{"id": 7}', "/jobs/7": STATES}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -238,6 +239,7 @@ class MistakesItsQuota(KnowsItsQuota):
 USED_UP = '{"error": "used up"}'
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "wanted", "message"),
     [
@@ -275,6 +277,7 @@ def test_a_login_that_is_refused_for_good_ends_the_call() -> None:
         assert [call.request.path_url for call in web.calls].count("/jobs/7") == MAX_REFUSALS
 
 
+@pytest.mark.once
 def test_a_job_is_asked_for_until_it_is_done() -> None:
     check_provider(partial(Polls, api_key="the-good-key"), JOB, text="Good day")
     with pytest.raises((AssertionError, G4FLiteError), match="KeyError: 'text'"):

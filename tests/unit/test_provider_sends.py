@@ -228,6 +228,7 @@ def test_a_service_may_want_it_in_any_form(kind: type[Plain]) -> None:
     check(kind)
 
 
+@pytest.mark.once
 def test_what_the_check_cannot_know_is_told() -> None:
     check(LastOnly, history=False)
     check(WithKnownTones, options={"tone": "dry"})
@@ -242,6 +243,7 @@ class Compatible(OpenAICompatible):
     url = "http://compatible.example"
 
 
+@pytest.mark.once
 def test_all_options_of_an_openai_compatible_server_are_sent() -> None:
     events = [{"delta": {"content": "Good"}}, {"delta": {"content": " day"}}, {"delta": {}, "finish_reason": "stop"}]
     answer = "".join(f"data: {json.dumps({'choices': [each]})}\n\n" for each in events) + "data: [DONE]\n\n"

@@ -114,6 +114,7 @@ def test_a_long_text_is_searched_in_a_moment(part: str) -> None:
     assert time.process_time() - began < 1  # some hundredths of a second
 
 
+@pytest.mark.once
 def test_a_long_text_is_searched_for_many_secrets_in_a_moment() -> None:
     text = r"%41\u0041 lorem ipsum dolor " * 20_000
     began = time.process_time()

@@ -157,6 +157,7 @@ def test_pictures_beside_text(serve: Serve) -> None:
     assert image.urls == ["https://x.example/1.png", "https://x.example/2.png"]
 
 
+@pytest.mark.once
 def test_an_endless_answer_takes_little_memory(serve: Serve) -> None:
     """The reply at the end, which is compared with what was streamed, cannot be longer than a line."""
     piece = event("live", "x" * 1000)

@@ -92,7 +92,11 @@ def test_no_key_is_in_what_is_sent_to_a_worker(client: Client, emulator: Emulato
     assert not any(KEY.encode() in sent for sent in executor.sent)
 
 
-def test_a_worker_reports_refusals_and_errors_that_cannot_be_pickled(client: Client, emulator: Emulator) -> None:
+def test_a_worker_reports_refusals_and_errors_that_cannot_be_pickled(
+    client: Client, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.batch.causes.LEAST_PAUSE", 0.0)
+
     class Local(Exception):
         pass
 

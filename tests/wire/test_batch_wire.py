@@ -51,7 +51,10 @@ def test_a_pause_of_one_provider_of_a_chain_does_not_hold_up_another(emulator: E
     assert {result.provider for result in results} == {"Echo"}
 
 
-def test_what_is_refused_for_longer_than_a_call_waits_is_sent_again(emulator: Emulator) -> None:
+def test_what_is_refused_for_longer_than_a_call_waits_is_sent_again(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.batch.causes.LEAST_PAUSE", 0.0)
     emulator.fail("rate_limit", retry_after=0.05)
     impatient = RetryPolicy(max_retry_after=0.01)
     client = Client(OpenAICompatible(f"{emulator.url}/v1", model="m", retry=impatient))
