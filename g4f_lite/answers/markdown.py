@@ -46,7 +46,7 @@ _DOLLAR = "<span>&#36;</span>"  # MathJax looks for formulas in the page too, bu
 _IN_MATH = {"<": r"\lt ", "!": "!{}", "]": "]{}", "^": "^ ", "~": "~ "}
 # A label draws nothing, and MathJax refuses it when the output is drawn again.
 _LABEL = r"(?<!\\)\\label\s*\{[\w\s:.,*/-]*\}"
-_FENCE = r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)"
+_FENCE = r"(?P<margin>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<ticks>`{3,}|~{3,}(?!~))(?P<info>[^`]*)"
 _INDENT = r"^(?: {4}| {0,3}\t)"
 _ITEM = r" {0,3}(?:[-*+]|\d{1,9}[.)]|\[\^[^]]+\]:)(?:\s|$)"  # of a list, or a footnote
 _LANGUAGE = r"[\w.+#-]*"

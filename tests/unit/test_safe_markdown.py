@@ -377,6 +377,7 @@ def test_an_answer_is_shown_so() -> None:
         "---\n",
         "```\n",
         "````\n```\n",
+        "~" * 49_999 + "`",
         f"![a]({IMAGE[:22]}",
         "- ",
         "\n",
