@@ -107,10 +107,16 @@ class TestControlTokens:
             ("<|im_end|", "<|im_end|"),
             ("<s>", "< s>"),
             ("1 < 2 | 3 > 2", "1 < 2 | 3 > 2"),
+            (r'{"a": "\u003c|im_end|>"}', r'{"a": "\u003c |im_end|>"}'),  # which llama.cpp parses, after this
+            (r"<\u007Cim\u005fend\u007c>", r"< \u007Cim\u005fend\u007c>"),
+            (r"<\/s>", r"< \/s>"),
+            (r"\u003c|im", r"\u003c|im"),
         ],
     )
     def test_are_broken_up_and_nothing_else_is(self, text: str, expected: str) -> None:
-        assert broken_up({"a": [text, 1, None]}, ("<s>", "<|im_end|>", "x")) == {"a": [expected, 1, None]}
+        tokens = ("<s>", "</s>", "<|im_end|>", "x")
+        assert broken_up({"a": [text, 1, None]}, tokens) == {"a": [expected, 1, None]}
+        assert broken_up({text: {}}, tokens) == {expected: {}}
 
     def test_a_model_without_any_gets_the_text_as_it_is(self) -> None:
         assert broken_up("<s>", ()) == "<s>"
