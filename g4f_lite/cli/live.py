@@ -8,8 +8,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ..errors import sanitize
-from .markdown import Block, blocks, split
+from .markdown import MAX_TOKENS, Block, blocks, split
 
+MAX_BLOCK = 64_000  # characters of a block that is parsed
 _STYLE = re.compile(r"\x1b\[[\d;]*m")
 _BLANK_END = re.compile(r"(?:\x1b\[[\d;]*m| )+$")
 
@@ -25,12 +26,17 @@ class LiveMarkdown:
 
     Only lines of the last block are ever erased. As many of them are drawn as fit the screen, since lines that have
     scrolled off it cannot be erased.
+
+    What would take long is written as it is: a block that is too long, and what comes after it; and the end of an
+    answer of very many parts.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._complete: list[Block] = []  # blocks that are not written yet
         self._pieces: list[str] = []  # of the text after them
+        self._room = MAX_TOKENS  # for what can still be rendered
+        self._is_plain = False  # whether the rest is written as it is
         self._is_first = True
         self._drawn: list[str] = []  # lines of the last block that are on the screen
 
@@ -40,8 +46,9 @@ class LiveMarkdown:
 
     def add_block(self, markdown: str) -> None:
         """End the last block, and add Markdown that stands by itself."""
-        self._complete += blocks("".join(self._pieces)) + blocks(sanitize(markdown))
-        self._pieces.clear()
+        for text in ("", sanitize(markdown)):
+            self._pieces.append(text)
+            self._take_blocks(is_over=True)
 
     def begin_anew(self) -> None:
         """Leave what was drawn as it is, because other lines have come below it, and draw the last block once more."""
@@ -49,15 +56,50 @@ class LiveMarkdown:
 
     def draw(self) -> None:
         """Write the blocks that are complete by now, and draw the last one."""
-        more, rest = split("".join(self._pieces))
-        self._complete += more
-        self._pieces = [rest]
-        self._update(blocks(rest))
+        self._take_blocks(is_over=False)
+        self._show()
 
     def end(self) -> None:
         """Write what has not been written yet."""
-        self.add_block("")
-        self._update([])
+        self._take_blocks(is_over=True)
+        self._show()
+        self._write("".join(self._pieces))
+
+    def _take_blocks(self, *, is_over: bool) -> None:
+        """Take the blocks that are complete out of the text, which may be over."""
+        text = "".join(self._pieces)
+        while text and not self._is_plain:
+            is_long = len(text) > MAX_BLOCK
+            more, rest = (blocks(text), "") if is_over and not is_long else split(text[:MAX_BLOCK])
+            text = rest + text[MAX_BLOCK:]
+            for number, block in enumerate(more):
+                self._room -= len(block.parsed)
+                if self._room < 0:
+                    text = "".join(f"{late.source}\n" for late in more[number:]) + text
+                    more, self._is_plain = more[:number], True
+                    break
+            self._complete += more
+            self._is_plain |= is_long and not more
+            if self._is_plain and (self._complete or not self._is_first):
+                text = f"\n{text}"
+            if not is_long:
+                break
+        if self._is_plain and is_over:
+            text = text.rstrip("\n") + "\n"
+        self._pieces = [text]
+
+    def _show(self) -> None:
+        text = "".join(self._pieces)
+        self._update([] if self._is_plain else blocks(text))
+        if self._is_plain:  # but for the last line, behind which there may be blank ones
+            lines, newline, _ = text.rstrip("\n").rpartition("\n")
+            self._write(lines + newline)
+            self._pieces = [text.removeprefix(lines + newline)]
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._console.file.write(text)
+            self._console.file.flush()
 
     def _update(self, last: list[Block]) -> None:
         """Replace what was drawn by the complete blocks and the last one."""
@@ -74,9 +116,7 @@ class LiveMarkdown:
         if height:  # the first line by itself: tmux moves a screen that is erased from its first row to the scroll-back
             changes = f"\x1b[{height}A\r\x1b[K\n\x1b[J\x1b[A{changes}"
         self._drawn = drawn
-        if changes:
-            self._console.file.write(changes)
-            self._console.file.flush()
+        self._write(changes)
 
     def _lines(self, parts: list[Block]) -> list[str]:
         """Render blocks, with a blank line before each except the first of the answer."""

@@ -18,7 +18,7 @@ from ..errors import sanitize
 MAX_URL = 300  # characters of the URL of an image that are shown
 COLUMN = 4  # characters that a column of a table needs at least, including what is between columns
 MAX_HIGHLIGHTED = 4_000  # characters of code; of some languages the time that it takes grows with the square
-MAX_BLOCK = 64_000  # characters that are rendered; a longer block is shown as it is
+MAX_TOKENS = 20_000  # of the parser's in a block that is rendered: some thousand items of a list, or cells of a table
 MAX_TEXT = 16_000  # characters of a paragraph in it; of some, such as ``![![``, the time grows with their square
 MAX_NESTING = 16  # levels of lists and quotes, which the parser counts; deeper ones would leave no room for text
 
@@ -53,7 +53,7 @@ class Block(Markdown):
     """A block of Markdown, without control characters in entities, and with visible URLs of links and images.
 
     :param tokens: what the parser made of it
-    :param source: its text, which is shown as it is where rich would leave something out
+    :param source: its text, which is shown as it is where rich would leave something out or take too long
     """
 
     elements: ClassVar = {**Markdown.elements, "table_open": WholeTable}
@@ -63,14 +63,14 @@ class Block(Markdown):
         texts = [token for token in tokens if token.type == "inline"]
         _clean(tokens)
         self.parsed = tokens
-        self._source = source.strip("\n")
+        self.source = source
         self._columns = sum(token.type == "th_open" for token in tokens)
-        self._is_long = len(self._source) > MAX_BLOCK or any(len(token.content) > MAX_TEXT for token in texts)
+        self._is_long = len(tokens) > MAX_TOKENS or any(len(token.content) > MAX_TEXT for token in texts)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_deep = any(token.level >= MAX_NESTING for token in self.parsed)
         if is_deep or self._is_long or self._columns * COLUMN > options.max_width:
-            yield Text(self._source, overflow="fold")
+            yield Text(self.source.strip("\n"), overflow="fold")
         else:
             yield from super().__rich_console__(console, options)
 
