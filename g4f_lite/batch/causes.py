@@ -16,6 +16,7 @@ from ..errors import (
     ProviderNotFoundError,
     QuotaExceededError,
     RateLimitError,
+    ResponseFormatError,
     StoreError,
     StreamInterruptedError,
     TransportError,
@@ -128,6 +129,8 @@ def is_unmistakable(error: Exception) -> bool:
 def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
     """Return whether a server cut an answer or failed, by no limit of the call, and the call may be repeated.
 
+    A page in the place of an answer, as of a gateway that is being looked after, is a failure too.
+
     Nobody has seen a part of an answer in a batch.
 
     :param has_answered: whether the service has answered before; one that never did fails at everything
@@ -136,7 +139,7 @@ def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
         return any(may_be_sent_again(each, has_answered=has_answered) for each in error.errors)
     if not isinstance(error, ProviderError) or isinstance(error, RateLimitError) or error.after_calls:
         return False
-    is_of_server = has_answered and error.status in _OF_SERVER
+    is_of_server = has_answered and (error.status in _OF_SERVER or isinstance(error, ResponseFormatError))
     return error.may_retry and (isinstance(error, StreamInterruptedError) or is_of_server)
 
 

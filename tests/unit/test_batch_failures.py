@@ -24,6 +24,7 @@ from g4f_lite import (
     OutputError,
     ProviderError,
     RateLimitError,
+    ResponseFormatError,
     RefusalError,
     ResponseStatusError,
     RetryPolicy,
@@ -237,6 +238,7 @@ def after_calls(error: G4FLiteError) -> G4FLiteError:
         (ResponseStatusError("boom", status=500), (False, True)),
         (after_calls(ResponseStatusError("boom", status=500)), (False, False)),
         (ServiceError("boom", status=500, may_retry=False), (False, False)),
+        (ResponseFormatError("got a web page", status=200), (False, True)),
         (ResponseStatusError("filtered", status=400), (False, False)),
         (RateLimitError("busy", status=503), (False, False)),  # is waited for
         (DeadlineExceededError("late", limit="read", partial="half"), (False, False)),
