@@ -139,7 +139,8 @@ def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
         return any(may_be_sent_again(each, has_answered=has_answered) for each in error.errors)
     if not isinstance(error, ProviderError) or isinstance(error, RateLimitError) or error.after_calls:
         return False
-    is_of_server = has_answered and (error.status in _OF_SERVER or isinstance(error, ResponseFormatError))
+    is_page = isinstance(error, ResponseFormatError) and not is_of_one_prompt(error) and not error.partial
+    is_of_server = has_answered and (error.status in _OF_SERVER or is_page)
     return error.may_retry and (isinstance(error, StreamInterruptedError) or is_of_server)
 
 

@@ -24,8 +24,8 @@ from g4f_lite import (
     OutputError,
     ProviderError,
     RateLimitError,
-    ResponseFormatError,
     RefusalError,
+    ResponseFormatError,
     ResponseStatusError,
     RetryPolicy,
     ServiceError,
@@ -239,6 +239,8 @@ def after_calls(error: G4FLiteError) -> G4FLiteError:
         (after_calls(ResponseStatusError("boom", status=500)), (False, False)),
         (ServiceError("boom", status=500, may_retry=False), (False, False)),
         (ResponseFormatError("got a web page", status=200), (False, True)),
+        (ResponseFormatError("more than 64 MiB", partial="a"), (False, False)),
+        (OutputError("no city"), (False, False)),
         (ResponseStatusError("filtered", status=400), (False, False)),
         (RateLimitError("busy", status=503), (False, False)),  # is waited for
         (DeadlineExceededError("late", limit="read", partial="half"), (False, False)),
