@@ -65,6 +65,7 @@ def test_vcrpy_never_lets_a_request_through_while_it_replays(emulator: Emulator,
     assert len(emulator.requests) == 3
 
 
+@pytest.mark.once
 def test_vcrpy_lets_the_embedded_model_answer(local: Local, tmp_path: Path) -> None:
     """Its address is another one in each process, so that nothing could be replayed."""
     vcr = pytest.importorskip("vcr")

@@ -134,6 +134,7 @@ def test_where_it_can_have_no_socket_it_has_a_port(tmp_path: Path, monkeypatch: 
     assert not directory.exists()
 
 
+@pytest.mark.once
 def test_only_the_loopback_interface_is_served(at_port: Local) -> None:
     port = int(engine_of(at_port).base_url.split(":")[2].partition("/")[0])
     with socket.socket() as same_port:  # taken on every address, were the engine listening on all of them
@@ -306,6 +307,7 @@ def test_texts_become_vectors_that_are_near_where_the_texts_are(copy: Path) -> N
     assert made.usage.prompt_tokens > 3
 
 
+@pytest.mark.once
 def test_it_counts_the_tokens_of_a_prompt_as_it_reports_them(local: Local) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Wie heißt das? 犬 <|im_end|>"}]
     answer = local.create(messages=messages, max_tokens=1)
@@ -320,6 +322,7 @@ def test_it_counts_the_tokens_of_a_prompt_as_it_reports_them(local: Local) -> No
         local.count_tokens([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}])
 
 
+@pytest.mark.once
 def test_it_reports_log_probabilities(local: Local) -> None:
     made = Client(local).chat.completions.create(PROMPT, max_tokens=3, logprobs=True, top_logprobs=2)
     logprobs = made.choices[0].logprobs

@@ -24,7 +24,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gc.collect()
 
 
-@pytest.mark.parametrize("is_stored", [False, True])
+@pytest.mark.parametrize("is_stored", [pytest.param(False, marks=pytest.mark.once), True])
 def test_an_exception_at_any_step_comes_out_and_the_results_can_be_read(tmp_path: Path, is_stored: bool) -> None:
     for step in itertools.count(step=7):
         store = tmp_path / f"{step}.db" if is_stored else None

@@ -26,7 +26,7 @@ from g4f_lite.providers.openai.presets import PRESETS
 LIMIT = 1.0  # seconds of this thread's own; what is in proportion takes a hundredth
 BODY = ERROR_BODY_BYTES
 EVENT = 1 << 20
-MESSAGE = 1 << 19  # of which each byte takes its time; what is in proportion to its square takes ten seconds
+MESSAGE = 1 << 18  # of which each byte takes its time; what is in proportion to its square takes some seconds
 
 
 def _seconds(function: Callable[[str], Any], text: str) -> float:

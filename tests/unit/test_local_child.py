@@ -53,7 +53,9 @@ for _ in range(30):
             marks=pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
         ),
         ("threading.Event().wait()", 60, 0.01, 1),
-        ("compute(0.01)", 0.2, 60, 0),  # all together more than one of them may take
+        pytest.param(
+            "compute(0.01)", 0.2, 60, 0, marks=pytest.mark.once
+        ),  # all together more than one of them may take
     ],
     ids=["too much computing", "too much memory", "silence", "many answers"],
 )

@@ -75,6 +75,7 @@ class PlainText(Quill):
         yield Finish()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "answer"),
     [

@@ -221,6 +221,7 @@ class RefusesSystem(LastOnly):
             raise ValueError("RefusesSystem has no conversations")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "kind", [Says, BlocksOfItsOwn, InBase64, Encrypted, RefusesSystem, RefusesWebImages, WithModel, WithTone]
 )

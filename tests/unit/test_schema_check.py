@@ -80,6 +80,7 @@ UNEVALUATED_ITEMS = {"items": {}, "unevaluatedItems": False}
 UNEVALUATED_PROPERTIES = {"additionalProperties": True, "unevaluatedProperties": False}
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("dialect", [{}, {"$schema": "https://json-schema.org/draft/2019-09/schema"}])
 @pytest.mark.parametrize(
     ("schema", "parts"), [(UNEVALUATED_ITEMS, list), (UNEVALUATED_PROPERTIES, dict.fromkeys)], ids=["items", "fields"]

@@ -151,8 +151,8 @@ def test_a_handshake_that_never_ends_is_held_by_the_connect_limit(scheme: str) -
     if scheme == "socks5h":
         pytest.importorskip("socks")
     with RawServer(drip if scheme == "http" else _drip_over_socks) as proxy:
-        settings = {"proxy": f"{scheme}://127.0.0.1:{proxy.port}", "timeout": Timeout(connect=0.3, total=20)}
+        settings = {"proxy": f"{scheme}://127.0.0.1:{proxy.port}", "timeout": Timeout(connect=0.2, total=20)}
         provider = provider_at("https://service.test/v1", retry=None, **settings)
-        with provider, pytest.raises(DeadlineExceededError, match=r"for 0\.3 s, the connect limit") as caught:
+        with provider, pytest.raises(DeadlineExceededError, match=r"for 0\.2 s, the connect limit") as caught:
             provider.create(messages="hi")
     assert caught.value.limit == "connect"
