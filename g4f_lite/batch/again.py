@@ -10,6 +10,7 @@ from ..errors import G4FLiteError
 from ..providers.failure_words import is_skipped
 from . import causes
 from .plan import Plan
+from .progress import LONG_PAUSE
 from .task import Task
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class Again:
             return False
         task.answers_before = self.answers
         if self._workers.pause(wait, task.began_at):
-            logger.info("the batch waits: %s", error)
+            is_long = wait is not None and wait > LONG_PAUSE
+            logger.log(logging.WARNING if is_long else logging.INFO, "the batch waits: %s", error)
             self._count_failure(error)  # a service that goes on refusing stops the batch
         return True
 

@@ -207,6 +207,9 @@ def _prompt_of(values: dict[str, Any], template: str | None, column: str | None)
     arguments = {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")}
     if "served_model" in values:  # the output of an earlier batch, whose column "model" says who answered
         arguments.pop("model", None)
+    for name in _ASKED & arguments.keys():
+        if not isinstance(asked := arguments[name], (str, list)):
+            raise ValueError(f"the column {name!r} must be a text or a list of messages, not {asked!r:.80}")
     return arguments or ""
 
 

@@ -18,7 +18,7 @@ from .summary import counted, dollars, knows_time_left, told_of_pace, told_of_pa
 
 _BAR_CHARACTERS = 20
 _COST_SECONDS = 1.0  # between two looks at what the calls have cost
-_SILENT_SECONDS = 60.0  # a longer pause is a warning where no progress is shown
+LONG_PAUSE = 60.0  # a longer pause is a warning where no progress is shown
 _DOUBT_SECONDS = 1.0  # that a pause may last only until another provider of a chain answers
 _TICK_SECONDS = 1.0  # between two states of a bar while no result comes
 # What tqdm shows in place of a rate and a time left: in a pause, and as long as they are not known.
@@ -152,7 +152,7 @@ class Progress:
         :param in_progress: how many prompts the workers have
         """
         told = told_of_pause(paused, outage)
-        if paused <= _SILENT_SECONDS:
+        if paused <= LONG_PAUSE:
             self._long_since = math.inf
         elif self._bar is None and self._warns:
             self._long_since = min(self._long_since, time.monotonic())

@@ -196,6 +196,12 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ),
         ("in.csv", 'text\nx\n""\n', [], "line 3: the column 'text' is empty"),
         ("in.csv", "text\nx\n \n", ["--prompt", "{text}", "--empty", "send"], "line 3: the column 'text' is empty"),
+        (
+            "in.jsonl",
+            '{"prompt": "a"}\n\n{"prompt": 12}',
+            [],
+            "line 3: the column 'prompt' must be a text or a list of messages, not 12",
+        ),
         ("in.jsonl", '{"text": null}', [], "line 1: the column 'text' is empty"),
         ("in.jsonl", '{"prompt": "", "system": "x"}', ["--empty", "send"], "line 1: the prompt is empty"),
         (

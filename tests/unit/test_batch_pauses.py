@@ -124,12 +124,17 @@ def test_a_wait_that_is_too_long_stops_the_batch_and_nothing_has_failed(most: fl
     assert results.texts() == [text.upper() for text in numbered(4)]  # an hour later
 
 
-def test_a_pause_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("long", "level"), [(60.0, "INFO"), (MOMENT / 2, "WARNING")])
+def test_a_pause_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, long: float, level: str
+) -> None:
+    monkeypatch.setattr("g4f_lite.batch.again.LONG_PAUSE", long)
     caplog.set_level("INFO", logger="g4f_lite")
     provider = Refuses(lambda text, count: refusal() if count == 1 else None)
     assert Client(provider).map(numbered(2), workers=1).texts() == ["PROMPT 0", "PROMPT 1"]
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "g4f_lite.batch.again"]
-    assert line.startswith("the batch waits: Refuses, stream: too many requests (3 attempts in ")
+    (record,) = [record for record in caplog.records if record.name == "g4f_lite.batch.again"]
+    assert record.getMessage().startswith("the batch waits: Refuses, stream: too many requests (3 attempts in ")
+    assert record.levelname == level
 
 
 def test_a_crowd_that_is_refused_at_once_counts_as_one_failure_in_a_row() -> None:

@@ -179,14 +179,14 @@ def test_errors_are_in_the_log_of_an_app_that_configures_none(
 @pytest.mark.parametrize(
     ("config", "environment", "path", "told"),
     [
-        ({"G4F_LITE_STREAM_TIMEOUT": 0.1}, {}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.1 s"),
-        ({"G4F_LITE_TIMEOUT": 0.1}, {}, "/", "; G4F_LITE_TIMEOUT sets 0.1 s"),
-        ({}, {"G4F_LITE_TIMEOUT": "0.1"}, "/stream", "; G4F_LITE_TIMEOUT sets 0.1 s"),
-        ({}, {"G4F_LITE_STREAM_TIMEOUT": "0.1"}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.1 s"),
-        ({"G4F_LITE_STREAM_TIMEOUT": Timeout(first=0.1)}, {}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.1 s"),
-        (dict.fromkeys(["G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT"], 0.1), {}, "/", "_TIMEOUT set 0.1 s"),
+        ({"G4F_LITE_STREAM_TIMEOUT": 0.2}, {}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.2 s"),
+        ({"G4F_LITE_TIMEOUT": 0.2}, {}, "/", "; G4F_LITE_TIMEOUT sets 0.2 s"),
+        ({}, {"G4F_LITE_TIMEOUT": "0.2"}, "/stream", "; G4F_LITE_TIMEOUT sets 0.2 s"),
+        ({}, {"G4F_LITE_STREAM_TIMEOUT": "0.2"}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.2 s"),
+        ({"G4F_LITE_STREAM_TIMEOUT": Timeout(first=0.2)}, {}, "/stream", "; G4F_LITE_STREAM_TIMEOUT sets 0.2 s"),
+        (dict.fromkeys(["G4F_LITE_TIMEOUT", "G4F_LITE_STREAM_TIMEOUT"], 0.2), {}, "/", "_TIMEOUT set 0.2 s"),
         ({}, {}, "/short", ""),
-        ({"G4F_LITE_PROVIDER": Timeout(first=0.1)}, {}, "/stream", ""),
+        ({"G4F_LITE_PROVIDER": Timeout(first=0.2)}, {}, "/stream", ""),
     ],
 )
 def test_a_limit_of_the_app_is_told_with_the_setting_that_has_it(
@@ -204,11 +204,11 @@ def test_a_limit_of_the_app_is_told_with_the_setting_that_has_it(
     own = config.pop("G4F_LITE_PROVIDER", None)
     app = make_app(OpenAICompatible(f"{g4f_emulator.url}/v1", model="m", retry=None, timeout=own), **config)
     app.register_error_handler(G4FLiteError, error_response)
-    app.add_url_rule("/short", "short", lambda: app.extensions["g4f_lite"].ask("Hello", timeout=0.1))
+    app.add_url_rule("/short", "short", lambda: app.extensions["g4f_lite"].ask("Hello", timeout=0.2))
     g4f_emulator.fail("stall", after=0, times=None)
     assert app.test_client().get(path).status_code == 504
     (line,) = caplog.messages
-    assert "0.1 s" in line
+    assert "0.2 s" in line
     assert line.endswith(told) if told else "G4F_LITE" not in line
 
 
@@ -217,14 +217,14 @@ def test_a_chain_says_it_too_and_an_app_that_gave_its_client_has_no_setting(
 ) -> None:
     g4f_emulator.fail("stall", after=0, times=None)
     members = [OpenAICompatible(f"{g4f_emulator.url}/v1", model="m", retry=None) for _ in range(2)]
-    app = make_app(members, G4F_LITE_TIMEOUT=0.1)
+    app = make_app(members, G4F_LITE_TIMEOUT=0.3)
     app.register_error_handler(G4FLiteError, error_response)
     assert app.test_client().get("/").status_code == 504
-    assert caplog.messages[0].endswith("; G4F_LITE_TIMEOUT sets 0.1 s")
-    assert not setting_of(DeadlineExceededError("no connection", limit="connect", seconds=0.1), app)  # it rarely is
+    assert caplog.messages[0].endswith("; G4F_LITE_TIMEOUT sets 0.3 s")
+    assert not setting_of(DeadlineExceededError("no connection", limit="connect", seconds=0.3), app)  # it rarely is
     given = flask.Flask("app")
     client = G4FLite(given, client=Client(members[0], timeout=25)).client
     given.register_error_handler(G4FLiteError, error_response)
-    given.add_url_rule("/", view_func=lambda: client.ask("Hello", timeout=0.1))
+    given.add_url_rule("/", view_func=lambda: client.ask("Hello", timeout=0.3))
     assert given.test_client().get("/").status_code == 504
     assert "G4F_LITE" not in caplog.messages[1]
