@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from ..arguments import check_whole_number
@@ -21,6 +22,7 @@ _GROWTH, _DOUBLING_SECONDS = 0.001, 30.0  # how the pace grows again: by 5 % in 
 _FEW, _DOUBLING_SECONDS_OF_FEW = 20, 3.0  # a refusal among few calls says little: twofold in 12 seconds
 # The pace is not the reason of a refusal before which fewer calls were sent than the service has taken in such a time.
 _COMPARED_SECONDS, _FEWER = 4.0, 0.85
+_ALIKE = 1.25  # times as many answers at most between two of the last refusals as between others: they come regularly
 _SOON = 10  # answers between two refusals; with fewer, the service takes less than before
 _MOST_KEPT = 4096  # times of calls, for the comparison
 LONGEST_OUTAGE = 600.0  # seconds
@@ -40,10 +42,11 @@ TOKENS_LEFT = ("x-ratelimit-remaining-tokens",)
 class Workers:
     """The number of workers, which is a number, or adapts itself.
 
-    ``"auto"`` starts with 4, and each half of them that succeed bring one more.  If a call is refused by 429, a quarter
-    of them goes, and calls are sent a little more slowly than in the second before, evenly spread; this pace then grows
-    again.  Where the service has taken more calls than those before a refusal, the pace is not the reason, and there is
-    none.  There are never more workers than the service says is left of its limits, and at most 64.
+    ``"auto"`` starts with 4, and each half of them that succeed bring one more. If a call is refused by 429, a quarter
+    of them goes, and calls are sent a little more slowly than in the second before, evenly spread, if that was one of
+    many calls, or refusals come soon or regularly; this pace then grows again. Where the service has taken more calls
+    than those before a refusal, the pace is not the reason, and there is none. There are never more workers than the
+    service says is left of its limits, and at most 64.
 
     :param number: the number, or ``"auto"``
     :param longest_pause: the seconds for which the service may ask to wait
@@ -88,6 +91,7 @@ class Workers:
         self._rate = math.inf  # calls a second at the last refusal
         self._answers = 0
         self._answers_before = -math.inf  # the last refusal
+        self._answers_between: deque[float] = deque(maxlen=3)  # the last refusals
         self._doubling = _DOUBLING_SECONDS
         self._next = -math.inf  # when the next call may be sent
         self.refusals = 0
@@ -179,26 +183,32 @@ class Workers:
             self._crowd_until = ends + _CROWD_SECONDS
             self._number = max(1, math.floor(self._number * _SHRINK))
             self._successes = 0
-            self._set_rate(now, ends)
+            self._set_rate(now, ends, is_named=wait is not None)
 
-    def _set_rate(self, now: float, ends: float) -> None:
+    def _set_rate(self, now: float, ends: float, *, is_named: bool) -> None:
         """Slow the calls down after a refusal, if the pace may be its reason.
 
         :param ends: when the wait ends that the service asked for
+        :param is_named: whether it asked for one; where it does not, refusals cost less than a pace that is too slow
         """
         before, taken = self._sent_within(_COMPARED_SECONDS, now), self._sent_within(_RECENT_SECONDS, now) - 1
         if self._sent:
             self._sent.pop()  # the one that was refused
-        is_soon = self._answers - self._answers_before < _SOON
+        between = self._answers_between
+        between.append(self._answers - self._answers_before)
+        is_soon = between[-1] < _SOON
+        is_regular = (
+            is_named and not is_soon and len(between) == between.maxlen and max(between) <= _ALIKE * min(between)
+        )
         self._answers_before = self._answers
         if is_soon:
             self._most_taken = 0
         if before <= _FEWER * self._most_taken:
             self._forget_rate(now)
-        elif is_soon or taken >= _FEW or not math.isinf(self._rate):
+        elif is_soon or is_regular or taken >= _FEW or not math.isinf(self._rate):
             # In the second after a wait there are fewer than the service takes.
             self._rate = max(1.0, taken if math.isinf(self._rate) else max(taken, self._rate * _SHRINK))
-            self._doubling = _DOUBLING_SECONDS if taken >= _FEW else _DOUBLING_SECONDS_OF_FEW
+            self._doubling = _DOUBLING_SECONDS if is_regular or taken >= _FEW else _DOUBLING_SECONDS_OF_FEW
             self._refused_at = now
             self._next = ends
             self._calm_until = self._crowd_until

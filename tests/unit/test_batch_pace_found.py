@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,19 @@ def bucket(rate: float, size: float) -> IsRefused:
     return is_refused
 
 
+def window(limit: int, seconds: float = 1.0) -> IsRefused:
+    """A service that takes so many calls in any such time."""
+    taken: deque[float] = deque(maxlen=limit)
+
+    def is_refused(now: float) -> bool:
+        if len(taken) == limit and now < taken[0] + seconds:
+            return True
+        taken.append(now)
+        return False
+
+    return is_refused
+
+
 class Played:
     """A batch in virtual time, whose calls a service takes or refuses.
 
@@ -48,8 +62,15 @@ class Played:
     """
 
     def __init__(
-        self, number: int | str, prompts: int, is_refused: IsRefused, seconds: tuple[float, float], seed: int
+        self,
+        number: int | str,
+        prompts: int,
+        is_refused: IsRefused,
+        seconds: tuple[float, float],
+        seed: int,
+        wait: float = WAIT,
     ) -> None:
+        self._wait = wait
         self.now = 0.0
         self.refused = 0
         self._workers = Workers(number, clock=lambda: self.now)
@@ -96,9 +117,9 @@ class Played:
 
     def _note_refusal(self, attempt: int) -> None:
         self.refused += 1
-        self._workers.observe(429, {"Retry-After": f"{WAIT:.0f}"})
+        self._workers.observe(429, {"Retry-After": f"{self._wait:.0f}"})
         if attempt < 3:  # the call's own retries
-            self._after(WAIT + self._draw(0, 0.2), self._send, attempt + 1)
+            self._after(self._wait + self._draw(0, 0.2), self._send, attempt + 1)
         else:
             self._waiting, self._running = self._waiting + 1, self._running - 1
             self._dispatch()
@@ -142,6 +163,16 @@ def test_a_limit_of_calls_a_second_is_used(
     played = Played("auto", prompts, bucket(rate, size), seconds, seed)
     assert ideal <= played.seconds() < (1.1 if seconds is SHORT else 1.2) * ideal
     assert played.refused < refused
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("wait", "most"), [(1, 35), (2, 45), (5, 65)])
+def test_a_limit_of_few_calls_a_second_is_found_by_how_regularly_it_refuses(
+    wait: float, most: float, seed: int
+) -> None:
+    played = Played("auto", 300, window(12), (0.25, 0.75), seed + 1, wait)
+    assert 25 <= played.seconds() < most
+    assert played.refused < 20
 
 
 @pytest.mark.parametrize("name", ["x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens"])
