@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
@@ -19,6 +20,8 @@ from .result import BadPrompt, Outcome, Result
 from .run import Run
 from .summary import BatchUsage, counted, told_of_sharing
 from .task import Place, Task
+
+_MOST_UNTAKEN = 1_000  # results of an iterator behind one that takes long
 
 T = TypeVar("T")
 
@@ -252,7 +255,8 @@ class Reading(Generic[T]):
                 self._iterated.note_failure(result.index)
             progress.add(result)
 
-        run = Run(tasks(), self._plan, on_result, progress.close, progress.tick)
+        most_untaken = math.inf if self._inputs.is_sized else _MOST_UNTAKEN  # of a list, all results are kept anyway
+        run = Run(tasks(), self._plan, on_result, progress.close, progress.tick, most_untaken)
         return run
 
     def _next_task(self, index: int) -> Task | Outcome | None:

@@ -30,7 +30,7 @@ from .workers import TOO_MANY
 
 logger = logging.getLogger(__name__)
 
-_AHEAD_OF_EACH_WORKER = 4  # prompts that are read before their turn; an answer that takes long holds up no others
+_AHEAD_OF_EACH_WORKER = 4  # prompts that are read before their turn
 _LEAST_AHEAD = 64
 _LOOK_SECONDS = 0.5  # Windows tells a thread that waits nothing of Ctrl-C
 _END_SECONDS = 0.8  # that calls in progress get to end; what is closed ends at once, unless it hangs in DNS
@@ -45,6 +45,7 @@ class Run:
     :param on_end: called at the end of the run
     :param on_wait: called twice a second, while a result is waited for, with the seconds that nothing is sent, those
         for which the service has been out of reach, and how many prompts the workers have
+    :param most_untaken: how many results there may be behind one that takes long, so that it holds up no others
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Run:
         on_result: Callable[[Result[Any]], None],
         on_end: Callable[[], None],
         on_wait: Callable[[float, float, int], None] = lambda paused, outage, in_progress: None,
+        most_untaken: float = math.inf,
     ) -> None:
         self._tasks = tasks
         self._plan = plan
@@ -61,6 +63,7 @@ class Run:
         self._on_result = on_result
         self._on_end = on_end
         self._on_wait = on_wait
+        self._most_untaken = most_untaken
         self._lock = threading.RLock()
         self._news: queue.SimpleQueue[None] = queue.SimpleQueue()  # of a result that is awaited, or of too few prompts
         self._waiting: deque[Task] = deque()
@@ -86,7 +89,7 @@ class Run:
     def result(self, index: int) -> Outcome | None:
         """Wait for the result of a prompt; None at the end of the prompts, or if there is a ``reason``."""
         while True:
-            self._read_ahead()
+            self._read_ahead(index)
             with self._lock:
                 if index in self._done:
                     return self._done.pop(index)
@@ -95,7 +98,7 @@ class Run:
                     if is_over and self.reason is self._out_of_time:  # all the same, everything was sent
                         self.reason = None
                     return None
-                if not self._wants_more():
+                if not self._wants_more(index):
                     self._is_halted()
                     self._awaited = index
             if self._awaited is not None:
@@ -135,9 +138,14 @@ class Run:
         with self._lock:
             return list(self._done.values())
 
-    def _wants_more(self) -> bool:
+    def _wants_more(self, index: int) -> bool:
+        """Return whether to read another prompt, now that the caller wants the result of this one.
+
+        Other results that nobody has taken count only if it is there: who leaves has paid for few of them.
+        """
         ahead = max(_LEAST_AHEAD, _AHEAD_OF_EACH_WORKER * self._workers.number * self._bundle)
-        known = len(self._waiting) + len(self._running) * self._bundle + len(self._done)
+        untaken = len(self._done) if index in self._done else max(0, len(self._done) - self._most_untaken)
+        known = len(self._waiting) + len(self._running) * self._bundle + untaken
         return not self._is_read and self.reason is None and known < ahead
 
     @property
@@ -145,9 +153,9 @@ class Run:
         """How many prompts a worker gets at once."""
         return self._workers.bundle if self._bundles else 1
 
-    def _read_ahead(self) -> None:
+    def _read_ahead(self, index: int) -> None:
         """Read prompts, in the caller's thread: a generator may use what belongs to it."""
-        while self._wants_more():
+        while self._wants_more(index):
             task = next(self._tasks, None)
             with self._lock:
                 if task is None:
@@ -234,11 +242,13 @@ class Run:
         return [self._result(task, *outcome) for task, outcome in zip(bundle.tasks, outcomes, strict=False)]
 
     def _wait_for_place(self, task: Task) -> None:
-        for meter in self._plan.meters:
-            wait_for_place(meter, tokens_of(task.prompt), self._is_halted, self._halted.wait)
+        tokens = tokens_of(task.prompt)
         while not self._is_halted():
             while (left := self._workers.paused) and not self._is_halted():
                 self._halted.wait(min(left, _LOOK_SECONDS))  # another call may end the pause
+            for meter in self._plan.meters:
+                wait_for_place(meter, tokens, self._is_halted, self._halted.wait)
+            tokens = 0  # behind a pause that began meanwhile it takes another place, so that not all go at once
             self._halted.wait(self._workers.reserve())
             if self._workers.may_send():
                 return

@@ -141,3 +141,21 @@ def make_people() -> People:
 @pytest.fixture(name="client")
 def ask_people(people: People) -> Client:
     return Client(people)
+
+
+class Holding(Shout):
+    """Answers "prompt 2" when it is let go, and not before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    @property
+    def asked_before_it(self) -> list[str]:
+        """The other prompts; the interrupted call of this one may still run, beside the next."""
+        return [prompt for prompt in self.asked if prompt != "prompt 2"]
+
+    def begin(self, prompt: Prompt) -> Iterator[Any]:
+        if last_user_message(prompt.messages) == "prompt 2" and not self.let_go.wait(30):
+            raise ServiceError("was never let go")
+        yield from super().begin(prompt)

@@ -159,7 +159,8 @@ def test_an_error_of_the_executor_is_that_of_one_prompt_too() -> None:
     assert ["choke"] in executor.bundles
 
 
-def test_a_generator_is_read_as_far_ahead_as_four_bundles_of_each_worker() -> None:
+def test_a_generator_is_read_as_far_ahead_as_four_bundles_of_each_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.batch.reading._MOST_UNTAKEN", 0)
     read: list[str] = []
 
     def prompts() -> Iterator[str]:

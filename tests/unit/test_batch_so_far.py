@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import pickle
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,31 +11,13 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Prompt, Refusal, ServiceError
+from g4f_lite import Client, Prompt, Refusal
 from g4f_lite.batch.run import Run
 from g4f_lite.messages import last_user_message
 
-from .batch_providers import Shout, numbered
+from .batch_providers import Holding, Shout, numbered
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* prompts? failed:UserWarning")
-
-
-class Holding(Shout):
-    """Answers "prompt 2" when it is let go, and not before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.let_go = threading.Event()
-
-    @property
-    def asked_before_it(self) -> list[str]:
-        """The other prompts; the interrupted call of this one may still run, beside the next."""
-        return [prompt for prompt in self.asked if prompt != "prompt 2"]
-
-    def begin(self, prompt: Prompt) -> Iterator[Any]:
-        if last_user_message(prompt.messages) == "prompt 2" and not self.let_go.wait(30):
-            raise ServiceError("was never let go")
-        yield from super().begin(prompt)
 
 
 @pytest.fixture
@@ -53,7 +34,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, holding: Holding) -> Callable[[Ca
     def result(run: Run, index: int) -> Any:
         if index != 2 or holding.let_go.is_set():
             return plain(run, index)
-        run._read_ahead()
+        run._read_ahead(index)
         while len(run._running) > 1 or run._waiting:
             time.sleep(0.001)  # nobody is told of a result that is not awaited
         raise KeyboardInterrupt
