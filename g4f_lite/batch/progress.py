@@ -191,11 +191,11 @@ class Progress:
             self._bar = None
 
     def _told_of_cost(self) -> str:
-        """Say what the calls have cost since the beginning; nothing if that is not known."""
+        """Say what the calls have cost since the beginning, at least; nothing if that is not known of any."""
         if time.monotonic() >= self._cost_until:
             (cost, unpriced), (cost_before, unpriced_before) = self._spent(), self._spent_before
-            is_known = cost > cost_before and unpriced == unpriced_before
-            self._cost = dollars(cost - cost_before) if is_known else ""
+            more = " or more" if unpriced > unpriced_before else ""
+            self._cost = f"{dollars(cost - cost_before)}{more}" if cost > cost_before else ""
             self._cost_until = time.monotonic() + _COST_SECONDS
         return self._cost
 

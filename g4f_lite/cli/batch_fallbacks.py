@@ -17,7 +17,7 @@ from .options import OR_KEY, told_of_members
 MOST_REASONS = 3  # that are told of each provider that did not answer
 _FAILED_BEFORE = "skipped, because it failed before"
 # What differs between failures for the same reason; a status does not.
-_DETAILS = re.compile(r"(?<!status )(?<![\d.])\d+(?:\.\d+)?|'[^']*'")
+_DETAILS = re.compile(r" \(\d+ attempts in [\d.]+ s\)|(?<!status )(?<![\d.])\d+(?:\.\d+)?|'[^']*'")
 
 
 def kind_of(reason: str) -> str:

@@ -37,11 +37,14 @@ def told_of_unused(
 ) -> str | None:
     """Say if answers in a store are not used, which may be paid for once more; None if there is nothing to say.
 
+    Few of them are of no interest beside many that are used, as of a first try.
+
     :param failed: a file of rows that failed before, which may be all that is to be sent; None if there is none
     :param output: the file for the answers; None if they are printed
     :param rejects: whether the command asks again for answers of a provider, so that it needs no advice how to
     """
-    if not estimate.unused or not estimate.calls:
+    is_used = estimate.stored > estimate.unused and not estimate.of_other_keys
+    if not estimate.unused or not estimate.calls or is_used:
         return None
     advice = ""
     if failed is not None:

@@ -102,6 +102,18 @@ def test_answers_to_rows_behind_one_that_is_wrong_are_none_to_other_questions(
     assert "answers.db has 2 answers to other questions than these: " in call(*command, "--head", "1").stderr
 
 
+def test_few_answers_to_other_questions_are_told_of_only_as_long_as_none_more_are_used(
+    emulator: Emulator, here: list[str], tmp_path: Path
+) -> None:
+    source = tmp_path / "in.csv"
+    command = ["batch", str(source), "--prompt", "{text}", "--store", str(tmp_path / "answers.db"), *here]
+    told = []
+    for rows in ("first try", "one\ntwo", "one\ntwo\nthree"):  # as it goes on after an interrupt
+        source.write_text(f"text\n{rows}\n", encoding="utf-8")
+        told.append("to other questions" in call(*command).stderr)
+    assert told == [False, True, False]
+
+
 def test_a_table_has_what_only_later_lines_have(here: list[str], tmp_path: Path, command: list[str]) -> None:
     out, failed = tmp_path / "out.csv", tmp_path / "failed.csv"
     (tmp_path / "in.jsonl").write_text('{"id": 1}\n{"id": 2, "text": "two"}\n', encoding="utf-8")

@@ -71,6 +71,7 @@ def failed(*messages: str) -> list[Result[Any]]:
     ("messages", "told"),
     [
         (["filtered", "filtered"], "filtered"),
+        (["boom (3 attempts in 1.2 s)", "boom"], "boom (3 attempts in 1.2 s)"),
         (["empty after 3 tokens", "filtered", "empty after 4 tokens"], "2 × empty after 3 tokens; 1 × filtered"),
         (
             ["a", "b", "c", "d", "e", "b", "f", "g", "h"],
