@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import re
 import sys
 import threading
@@ -28,6 +30,7 @@ from g4f_lite import (
     ToolCallDelta,
 )
 from g4f_lite.batch.causes import wait_named_by
+from g4f_lite.batch.pace import LocalMeter
 from g4f_lite.batch.progress import Progress
 from g4f_lite.batch.result import Result
 from g4f_lite.batch.summary import told_of_pause
@@ -136,6 +139,25 @@ def test_a_pause_is_logged(
     (record,) = [record for record in caplog.records if record.name == "g4f_lite.batch.again"]
     assert record.getMessage().startswith("the batch waits: Refuses, stream: too many requests (3 attempts in ")
     assert record.levelname == level
+
+
+def test_who_has_a_place_when_a_pause_begins_takes_another_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise all who waited for their places would go at once."""
+    asked: list[int] = []
+    looks = itertools.count()
+
+    def reserve(meter: LocalMeter, tokens: int, longest: float = math.inf) -> float:
+        asked.append(tokens)
+        if len(asked) == 1:
+            results._plan.workers.pause(1.0, 0.0)
+        return 0.0
+
+    monkeypatch.setattr(LocalMeter, "reserve", reserve)
+    monkeypatch.setattr("g4f_lite.batch.run._LOOK_SECONDS", MOMENT)
+    results = Client(Refuses(lambda text, count: None)).map(["one", "two"], workers=1, rpm=60_000)
+    monkeypatch.setattr(results._plan.workers, "_clock", lambda: next(looks) / 10)  # seconds at each look
+    assert results.texts() == ["ONE", "TWO"]
+    assert [tokens > 0 for tokens in asked] == [True, False, True]
 
 
 def test_a_crowd_that_is_refused_at_once_counts_as_one_failure_in_a_row() -> None:
