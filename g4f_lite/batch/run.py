@@ -248,7 +248,9 @@ class Run:
                 self._halted.wait(min(left, _LOOK_SECONDS))  # another call may end the pause
             for meter in self._plan.meters:
                 wait_for_place(meter, tokens, self._is_halted, self._halted.wait)
-            tokens = 0  # behind a pause that began meanwhile it takes another place, so that not all go at once
+            tokens = 0
+            if self._workers.paused:
+                continue  # to another place behind the pause: otherwise all who waited for theirs would go at once
             self._halted.wait(self._workers.reserve())
             if self._workers.may_send():
                 return

@@ -149,13 +149,12 @@ def test_who_has_a_place_when_a_pause_begins_takes_another_behind_it(monkeypatch
     def reserve(meter: LocalMeter, tokens: int, longest: float = math.inf) -> float:
         asked.append(tokens)
         if len(asked) == 1:
-            results._plan.workers.pause(1.0, 0.0)
+            results._plan.workers.pause(0.05, 0.0)
         return 0.0
 
     monkeypatch.setattr(LocalMeter, "reserve", reserve)
-    monkeypatch.setattr("g4f_lite.batch.run._LOOK_SECONDS", MOMENT)
     results = Client(Refuses(lambda text, count: None)).map(["one", "two"], workers=1, rpm=60_000)
-    monkeypatch.setattr(results._plan.workers, "_clock", lambda: next(looks) / 10)  # seconds at each look
+    monkeypatch.setattr(results._plan.workers, "_clock", lambda: next(looks) / 200)  # seconds at each look
     assert results.texts() == ["ONE", "TWO"]
     assert [tokens > 0 for tokens in asked] == [True, False, True]
 
