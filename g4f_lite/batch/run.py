@@ -316,7 +316,7 @@ class Run:
         except StoreError as error:  # the answer is there nevertheless
             self._halt(error)
         except G4FLiteError as error:
-            logger.info("an answer was not stored, because its image cannot be fetched: %s", error)
+            logger.info("an answer was not stored, because of its images: %s", error)
         return False
 
     def _is_halted(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..answers.deltas import (
@@ -21,7 +22,7 @@ from ..answers.deltas import (
     checked,
 )
 from ..answers.images import ImageResponse
-from ..errors import HookError
+from ..errors import HookError, ResponseFormatError
 from ..messages import valid_text
 
 # The names are part of the format of the files: an older one must still be read after a class was renamed.
@@ -36,6 +37,8 @@ _KINDS: dict[str, Callable[..., Delta]] = {
     "revision": Revision,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+_MOST_IMAGE_BYTES = 64 * 1024 * 1024  # of all images of an answer; and the seconds after which no other is fetched
+_MOST_IMAGE_SECONDS = 10.0
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -44,8 +47,9 @@ def to_json(deltas: Sequence[Delta]) -> str:
 
     An image is fetched, because its URL may expire.  Half of a character becomes U+FFFD.
 
-    :raises G4FLiteError: if an image cannot be fetched
+    :raises G4FLiteError: if an image cannot be fetched, or all of them are too large or take too long
     """
+    _fetch_images(deltas)
     return valid_text(_encode([_written(delta) for delta in deltas]))
 
 
@@ -58,6 +62,23 @@ def from_json(text: str) -> list[Delta]:
         return list(checked([_read(value) for value in json.loads(text)], "from_json"))
     except (TypeError, KeyError, AttributeError, RecursionError, HookError) as error:
         raise ValueError(f"not the deltas of an answer: {text!r:.80}") from error
+
+
+def _fetch_images(deltas: Iterable[Delta]) -> None:
+    """Fetch the images whose URLs may expire, of which a service may name any number, each in a call of its own.
+
+    :raises G4FLiteError: if one cannot be fetched, or all of them are too large or take too long
+    """
+    ends, left = time.monotonic() + _MOST_IMAGE_SECONDS, _MOST_IMAGE_BYTES
+    whole = [delta.delta if isinstance(delta, OtherChoice) else delta for delta in deltas]
+    for image in whole:
+        if not isinstance(image, ImageResponse):
+            continue
+        for index, url in enumerate(image.urls):
+            left -= 0 if url.startswith("data:") else len(image.bytes(index))
+            if left < 0 or time.monotonic() > ends:
+                size = f"{_MOST_IMAGE_BYTES // 1024**2} MiB"
+                raise ResponseFormatError(f"its images have more than {size}, or take {_MOST_IMAGE_SECONDS:g} s")
 
 
 def _written(delta: Delta) -> Any:

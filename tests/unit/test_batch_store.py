@@ -22,7 +22,9 @@ from g4f_lite import (
     Identity,
     ImageResponse,
     OpenAICompatible,
+    OtherChoice,
     Prompt,
+    ResponseFormatError,
     StoreError,
     ToolCallDelta,
     Usage,
@@ -288,6 +290,23 @@ def test_an_image_keeps_its_bytes() -> None:
     (copy,) = from_json(to_json([image]))
     assert isinstance(copy, ImageResponse)
     assert (copy.urls, copy.alt, copy.revised_prompts, copy.bytes()) == (image.urls, "a cat", ["a black cat"], PNG)
+
+
+@pytest.mark.parametrize("limit", [{"_MOST_IMAGE_BYTES": 2 * len(PNG)}, {"_MOST_IMAGE_SECONDS": -1.0}])
+def test_images_without_an_end_are_not_kept(monkeypatch: pytest.MonkeyPatch, limit: dict[str, float]) -> None:
+    """Each is fetched in a call of its own, which has a time limit of its own."""
+    for name, value in limit.items():
+        monkeypatch.setattr(f"g4f_lite.store.delta_json.{name}", value)
+    fetched: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return PNG
+
+    first, other = (ImageResponse([f"https://x.example/{name}.png"] * 2, fetch=fetch) for name in "ab")
+    with pytest.raises(ResponseFormatError, match="its images have more than"):
+        to_json(["text", first, OtherChoice(1, other), other, other])
+    assert len(fetched) <= 2
 
 
 @pytest.mark.parametrize("change", ["DELETE FROM facts", "UPDATE facts SET value = 1", "UPDATE facts SET value = NULL"])
