@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
 MAX_JSON_DEPTH = 200
 MAX_JSON_PARTS = 1_000_000  # objects and lists: each takes many times its bytes, and time that no limit can end
+MAX_DIGITS = 4_300  # of a number, whose time grows with their square; Python's own limit, unless that is off
+_LONG_NUMBER = rf"(?<!\d)\d{{{MAX_DIGITS + 1}}}"
 _decode = json.JSONDecoder().raw_decode  # json.loads without its two searches for blanks, a fifth of its time
 
 
@@ -135,7 +138,7 @@ def parse_json(text: str | bytes) -> Any:
     """Parse JSON that a service sent.
 
     :param text: the JSON; bytes, such as a line of a body, are read as UTF-8
-    :raises ResponseFormatError: if it is not JSON, has too many parts, or is nested too deeply
+    :raises ResponseFormatError: if it is not JSON, has too many parts or digits, or is nested too deeply
     """
     if isinstance(text, bytes):
         text = text.lstrip(BLANK).decode("utf-8", "replace")
@@ -144,6 +147,8 @@ def parse_json(text: str | bytes) -> Any:
         raise ResponseFormatError(f"the JSON has more than {MAX_JSON_PARTS:,} objects and lists")
     if parts > MAX_JSON_DEPTH:
         _check_depth(text)
+    if len(text) > MAX_DIGITS and not _python_limits_digits() and re.search(_LONG_NUMBER, text):
+        raise ResponseFormatError(f"the JSON has a number of more than {MAX_DIGITS:,} digits")
     try:
         value, end = _decode(text)
     except (ValueError, RecursionError):
@@ -154,6 +159,12 @@ def parse_json(text: str | bytes) -> Any:
         except (ValueError, RecursionError) as error:
             raise ResponseFormatError(f"expected JSON, got {text[:200]!r}") from error
     return value
+
+
+def _python_limits_digits() -> bool:
+    """Return whether Python refuses long numbers; a program may have switched that off, and 3.10.6 does not know it."""
+    limit: int = getattr(sys, "get_int_max_str_digits", int)()
+    return 0 < limit <= MAX_DIGITS
 
 
 def _check_depth(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from g4f_lite import ResponseFormatError
 from g4f_lite.http import parsing
-from g4f_lite.http.parsing import MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
+from g4f_lite.http.parsing import MAX_DIGITS, MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('ab"\\[]{}\n', max_size=30),
@@ -52,6 +53,21 @@ def test_what_is_too_deep_is_never_parsed(text: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(parsing, "_decode", lambda _: pytest.fail("it was parsed"))
     with pytest.raises(ResponseFormatError):
         parse_json(text)
+
+
+@pytest.mark.parametrize("limit", [None, 0, 640, 1_000_000])
+def test_a_number_has_no_more_digits_than_python_takes(limit: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its limit is off, as for programs that compute with long numbers."""
+    if limit is None:
+        monkeypatch.delattr(sys, "get_int_max_str_digits", raising=False)  # as in 3.10.6
+    else:
+        monkeypatch.setattr(sys, "get_int_max_str_digits", lambda: limit, raising=False)
+    assert parse_json("9" * MAX_DIGITS) == 10**MAX_DIGITS - 1
+    assert parse_json('{"a": [' + "123456789, " * 1_000 + "0]}")["a"][-1] == 0
+    monkeypatch.setattr(parsing, "_decode", lambda text: json.JSONDecoder(parse_int=lambda _: 0).raw_decode(text))
+    if limit != 640:  # where Python itself refuses it
+        with pytest.raises(ResponseFormatError, match="a number of more than 4,300 digits"):
+            parse_json(f'{{"created": -{"7" * (MAX_DIGITS + 1)}}}')
 
 
 @pytest.mark.parametrize("part", ["[],", '{"":{}},'])
