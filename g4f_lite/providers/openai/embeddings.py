@@ -36,6 +36,7 @@ OPTIONS = EXTRAS | frozenset(
 )
 MAX_BYTES = 256 * 1024 * 1024  # of 2048 vectors of 3072 numbers, written in decimals
 MAX_NUMBERS = 16_384  # of a vector; the longest known has 12,288
+_MOST_BASE64 = len(base64.b64encode(bytes(4 * MAX_NUMBERS)))
 _VECTOR_BYTES = 512 * 1024  # that so many take in decimals
 Input = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 
@@ -208,10 +209,13 @@ def _vector(embedding: Any) -> list[float]:
     """Return the numbers of an embedding.
 
     :raises TypeError: if it is not numbers
-    :raises ValueError: if it is not Base64 of 32-bit numbers, least significant byte first, or a number is not finite
+    :raises ValueError: if it is not Base64 of 32-bit numbers, least significant byte first, a number is not
+        finite, or there are too many
     :raises OverflowError: if a number is larger than a float can be
     """
     if isinstance(embedding, str):
+        if len(embedding) > _MOST_BASE64:
+            raise ValueError(f"an embedding has more than {MAX_NUMBERS:,} numbers")
         numbers = array("f", base64.b64decode(embedding, validate=True))
         if sys.byteorder == "big":
             numbers.byteswap()
