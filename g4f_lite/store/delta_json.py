@@ -102,8 +102,10 @@ def _read(value: Any) -> Delta:
     kind = value.pop("is")
     if kind == "image":
         known = dict(zip(value["urls"], value.pop("data"), strict=True))
-        image = ImageResponse(**value)
-        image.fetch_now(lambda url: base64.b64decode(known[url]))
+        image = ImageResponse(**value, fetch=lambda url: base64.b64decode(known[url]))
+        for index, url in enumerate(image.urls):
+            if known[url] is not None:  # what is in the URL may be no image, as in the answer that was kept
+                image.bytes(index)
         return image
     if kind == "choice":
         return OtherChoice(value["index"], _read(value["delta"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import pickle
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -290,6 +291,18 @@ def test_an_image_keeps_its_bytes() -> None:
     (copy,) = from_json(to_json([image]))
     assert isinstance(copy, ImageResponse)
     assert (copy.urls, copy.alt, copy.revised_prompts, copy.bytes()) == (image.urls, "a cat", ["a black cat"], PNG)
+
+
+@pytest.mark.parametrize("url", ["data:image/svg+xml;base64,PHN2Zy8+", "data:image/png;base64,?", "data:"])
+def test_what_is_in_an_url_and_is_not_an_image_is_as_it_was(url: str) -> None:
+    """Otherwise one such answer would make those around it in a store unreadable."""
+    image = ImageResponse([url, "https://x.example/a.png"], "a cat", fetch=lambda url: PNG)
+    _, copy = from_json(to_json(["text", image]))
+    assert isinstance(copy, ImageResponse)
+    assert (copy.urls, pickle.loads(pickle.dumps(copy)).bytes(1)) == (image.urls, PNG)
+    for each in (image, copy):
+        with pytest.raises(ResponseFormatError, match="data: URI that"):
+            each.bytes()
 
 
 @pytest.mark.parametrize("limit", [{"_MOST_IMAGE_BYTES": 2 * len(PNG)}, {"_MOST_IMAGE_SECONDS": -1.0}])
