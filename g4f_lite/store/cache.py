@@ -53,6 +53,7 @@ class Cache:
     :param path: the file; by default ``g4f-lite/answers.db`` in the user's folder for caches
     :param max_age: seconds after which an answer is asked for again; None for never
     :param max_bytes: how much the answers may take before those that were not used for longest are removed
+    :ivar is_shared: whether it is the default file, which all programs of the user share
     :raises TypeError: if an argument has the wrong type
     :raises ValueError: if an argument has an invalid value
     """
@@ -70,7 +71,7 @@ class Cache:
                 raise TypeError(f"max_age must be seconds, not {type(max_age).__name__}")
             if not max_age > 0 or math.isinf(max_age):
                 raise ValueError(f"max_age must be a number of seconds above 0, or None, not {max_age}")
-        self._default = path is None
+        self.is_shared = path is None
         self.path = default_path() if path is None else Path(os.path.abspath(path))
         self.max_age = max_age
         self.max_bytes = check_whole_number(max_bytes, "max_bytes")
@@ -153,7 +154,7 @@ class Cache:
     def _store(self) -> AnswerStore:
         if (opened := self._opened) is not None:
             return opened
-        if self._default:
+        if self.is_shared:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # By each thread that needs it now, as one that waits for a locked file must not make the others wait longer.
         store = AnswerStore(self.path, CACHE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 pytest_plugins = "pytester"
@@ -133,6 +135,37 @@ def test_the_emulator_wins_over_the_environment(suite: pytest.Pytester, monkeypa
         """,
     )
     done.assert_outcomes(passed=4)
+
+
+def test_answers_of_tests_are_not_in_the_cache_of_the_user(suite: pytest.Pytester) -> None:
+    tests = """
+        from pathlib import Path
+
+        import pytest
+        from g4f_lite import Cache, Client, RateLimitError
+
+        shared = Cache()
+
+
+        @pytest.mark.parametrize("answer", ["one", "two"])
+        def test_an_answer(g4f_scripted, answer, tmp_path):
+            for cache in (shared, tmp_path / "own.db"):
+                g4f_scripted.queue(answer)
+                assert Client(cache=cache).ask("Hello") == answer
+            assert Client(cache=tmp_path / "own.db").ask("Hello") == answer
+            assert len(g4f_scripted.calls) == 2
+
+
+        def test_the_emulator(g4f_emulator):
+            for answer in ("three", "four"):
+                g4f_emulator.answer(answer)
+                assert Client(cache=shared).ask("Hello") == answer
+
+
+        def test_after():
+            assert not shared.path.exists()
+        """
+    run(suite, dedent(tests)).assert_outcomes(passed=4)
 
 
 def test_a_run_that_uses_no_fixture_loads_nothing(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
