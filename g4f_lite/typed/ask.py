@@ -113,9 +113,12 @@ class Question(Generic[T]):
                 value = self.output.convert(answer)
             except Mismatch as error:
                 self.stream.scrub(error)
-                if not self._may_ask_again(repairs):
+                if self._may_ask_again(repairs):
+                    self._ask_again(answer, str(error))
+                elif self.stream.cached and not self._results and self._has_time():
+                    self._begin_anew()
+                else:
                     raise self.mismatched(error) from error
-                self._ask_again(answer, str(error))
             else:
                 self.keep_turn()
                 return value
@@ -137,6 +140,14 @@ class Question(Generic[T]):
         self.messages = asked_again(self.messages, text, wrong, schema)
         self.attempts += 1
         self._why_again = "none before fitted"
+        self._go_on()
+
+    def _begin_anew(self) -> None:
+        """Ask for what the cache has: none of it fits, and it would not until it is replaced."""
+        logger.info("no cached answer is a valid %s; asking again", self.output.name)
+        self.prompt = replace(self.prompt, fresh=True)
+        self.messages = self.prompt.messages
+        self.attempts = 1
         self._go_on()
 
     def _keep_calls(self) -> None:

@@ -17,12 +17,14 @@ from g4f_lite import (
     Client,
     Finish,
     OpenAICompatible,
+    OutputError,
     Prompt,
     ServiceError,
 )
 from g4f_lite.answers.buffer import MAX_BYTES
 from g4f_lite.store.answers import CACHE
 from g4f_lite.store.database import Database
+from g4f_lite.testing import Scripted
 
 from .batch_providers import DELTAS, Counts
 
@@ -57,6 +59,19 @@ def test_only_whole_answers_are_cached(tmp_path: Path) -> None:
         assert client.ask("a") == "a 3"
         with pytest.raises(ServiceError):
             client.ask("fail")
+
+
+def test_cached_answers_that_fit_no_type_are_asked_for_once_more(tmp_path: Path) -> None:
+    """Otherwise the same question would fail for ever, and nothing would be sent."""
+    service = Scripted("no number", "none either", "no number", "5", "never asked")
+    client = Client(service, cache=tmp_path / "answers.db")
+    with pytest.raises(OutputError, match="2 attempts"):
+        client.ask("How many?", output=int)
+    assert [client.ask("How many?", output=int) for _ in range(2)] == [5, 5]
+    assert len(service.calls) == 4
+    with pytest.raises(OutputError):  # which is asked for anew as well, and fits no better
+        client.ask("How many?", output=int, repairs=0)
+    assert len(service.calls) == 5
 
 
 def test_a_cached_answer_of_a_chain_names_its_member(tmp_path: Path) -> None:
