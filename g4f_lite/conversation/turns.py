@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from ..answers.interruption import part_of
 from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
 from ..arguments import ASK_IS_WHOLE
-from ..messages import Image, Messages, text_of
+from ..messages import Image, Message, Messages, text_of
 from ..prompt import Prompt
 from ..providers.base import BaseProvider
 from ..timeout import TimeoutLike
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ..typed.loop import ToolUse
     from ..typed.stream import TypedStream
     from ..typed.tools import Approve, OnTool, Toolbox, ToolLike
+
+_DRAWING = r"!\[((?:[^\[\]\\\n]|\\.)*)\]\(data:image/[^()\s]*\)"
 
 T = TypeVar("T")
 
@@ -284,7 +287,7 @@ class Turns:
         turn = turn_of(prompt)
         if "chat_id" in (self.provider.known_options or ()):  # the service keeps conversations apart by it
             arguments.setdefault("chat_id", self._chat_id)
-        checked = Prompt.of(model or self.model, [*self.messages, *turn], **arguments)
+        checked = Prompt.of(model or self.model, [*map(_without_drawings, self.messages), *turn], **arguments)
         turn = checked.messages[-len(turn) :]
         return replace(checked, messages=trim(checked.messages, self.max_characters)), turn
 
@@ -344,6 +347,17 @@ def toolbox_of(tools: Iterable[ToolLike]) -> Toolbox:
     from ..typed.tools import Toolbox  # which few conversations need
 
     return Toolbox.of(tools)
+
+
+def _without_drawings(message: Message) -> Message:
+    """Leave out of an answer the bytes of what the model drew: as text they would be a million tokens."""
+    text = message.get("content")
+    if message.get("role") != "assistant" or not isinstance(text, str) or "](data:" not in text:
+        return message
+    return {
+        **message,
+        "content": re.sub(_DRAWING, lambda found: f"[image: {found[1]}]" if found[1] else "[image]", text),
+    }
 
 
 def trim(messages: Messages, max_characters: int | None) -> Messages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from pathlib import Path
 
@@ -225,6 +226,32 @@ def test_options_go_to_the_provider_and_none_is_not_sent() -> None:
     conversation.ask("x", temperature=0, max_tokens=5, top_k=1)
     conversation.stream("y", stop="z").text()
     assert [call.options for call in provider.calls] == [{"temperature": 0, "max_tokens": 5, "top_k": 1}, {"stop": "z"}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent"),
+    [
+        ("Here. ![a cat](data:image/png;base64,AAAA)", "Here. [image: a cat]"),
+        ("![](data:image/png;base64,AA==)\n![](data:image/png;base64,AA==)", "[image]\n[image]"),
+        ("![a](https://e.test/a.png) (data:image/png)", "![a](https://e.test/a.png) (data:image/png)"),
+        ("[a](data:text/plain,b)", "[a](data:text/plain,b)"),
+    ],
+)
+def test_what_a_model_drew_is_kept_and_not_sent_back_as_text(answer: str, sent: str) -> None:
+    provider = Scripted(answer, "A dog.")
+    conversation = Conversation(provider, max_characters=200)
+    conversation.ask("Draw a cat.")
+    conversation.ask(answer)
+    assert [message["content"] for message in provider.calls[1].messages] == ["Draw a cat.", sent, answer]
+    assert conversation.messages[1]["content"] == answer
+
+
+def test_many_beginnings_of_drawings_take_no_time() -> None:
+    began = time.thread_time()
+    Conversation(Scripted("yes"), messages=[{"role": "assistant", "content": "![a](data:image/" * 100_000}]).ask(
+        "Hello"
+    )
+    assert time.thread_time() - began < 1.0  # a tenth of a second
 
 
 def test_a_stream_that_was_read_is_freed_at_once() -> None:
