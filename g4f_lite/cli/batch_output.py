@@ -51,7 +51,7 @@ class OutputFile:
             return self
         try:
             if self.partial is not None:
-                lock = filelock.FileLock(self._target.with_name(f".{self._target.name}.lock"), timeout=0)
+                lock = filelock.FileLock(self._target.with_name(f".{self._target.name}.lock"), timeout=0, mode=0o600)
                 self._stack.enter_context(lock)
                 self.partial.unlink(missing_ok=True)  # a new file, so that nothing goes through another user's link
             how = "w" if self.partial is None else "x"

@@ -51,7 +51,7 @@ def replace(path: Path, conversation: Conversation, known: int) -> None:
 def lock_of(path: Path) -> filelock.BaseFileLock:
     """Return the lock beside a file: beside the same one, by whichever link the file is named."""
     real = path.resolve()
-    return filelock.FileLock(real.with_name(f".{real.name}.lock"), timeout=LOCK_SECONDS)
+    return filelock.FileLock(real.with_name(f".{real.name}.lock"), timeout=LOCK_SECONDS, mode=0o600)
 
 
 def _without_instructions(added: Messages, before: Messages) -> Messages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -175,6 +176,12 @@ def test_a_file_that_another_command_keeps_locked(
     with filelock.FileLock(kept.with_name(".talk.json.lock")):
         assert_failed(call("chat", "Hi", "--continue", str(named), *here), "cannot write", "lock", printed="Hi\n")
     assert texts(kept) == ["My name is Ada.", "Hello, Ada."]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such modes there")
+def test_nobody_else_can_hold_its_lock(here: list[str], kept: Path) -> None:
+    assert call("chat", "Hi", "--continue", str(kept), *here).returncode == 0
+    assert stat.S_IMODE(kept.with_name(".talk.json.lock").stat().st_mode) == 0o600
 
 
 def test_a_file_that_is_no_conversation_any_more_is_left_alone(kept: Path) -> None:

@@ -196,7 +196,7 @@ def locked(path: Path) -> Iterator[bool]:
         raise MissingDependencyError(
             'downloading weights needs filelock: pip install "g4f-lite[local]"', provider="Local"
         ) from error
-    lock = filelock.FileLock(path)
+    lock = filelock.FileLock(path, mode=0o600)
     try:
         lock.acquire()
     except OSError as error:
