@@ -142,13 +142,8 @@ def parse_json(text: str | bytes) -> Any:
     """
     if isinstance(text, bytes):
         text = text.lstrip(BLANK).decode("utf-8", "replace")
-    parts = text.count("{") + text.count("[") if len(text) > 2 * MAX_JSON_DEPTH else 0
-    if parts > MAX_JSON_PARTS:
-        raise ResponseFormatError(f"the JSON has more than {MAX_JSON_PARTS:,} objects and lists")
-    if parts > MAX_JSON_DEPTH:
-        _check_depth(text)
-    if len(text) > MAX_DIGITS and not _python_limits_digits() and re.search(_LONG_NUMBER, text):
-        raise ResponseFormatError(f"the JSON has a number of more than {MAX_DIGITS:,} digits")
+    if len(text) > 2 * MAX_JSON_DEPTH:
+        _check_size(text)
     try:
         value, end = _decode(text)
     except (ValueError, RecursionError):
@@ -159,6 +154,20 @@ def parse_json(text: str | bytes) -> Any:
         except (ValueError, RecursionError) as error:
             raise ResponseFormatError(f"expected JSON, got {text[:200]!r}") from error
     return value
+
+
+def _check_size(text: str) -> None:
+    """Refuse JSON that takes much more time or memory than its length says.
+
+    :raises ResponseFormatError: if it has too many parts or digits, or is nested too deeply
+    """
+    parts = text.count("{") + text.count("[")
+    if parts > MAX_JSON_PARTS:
+        raise ResponseFormatError(f"the JSON has more than {MAX_JSON_PARTS:,} objects and lists")
+    if parts > MAX_JSON_DEPTH:
+        _check_depth(text)
+    if not _python_limits_digits() and re.search(_LONG_NUMBER, text):
+        raise ResponseFormatError(f"the JSON has a number of more than {MAX_DIGITS:,} digits")
 
 
 def _python_limits_digits() -> bool:

@@ -157,8 +157,8 @@ def test_leaving_a_loop_over_a_list_keeps_what_came(client: Client, shout: Shout
     for result in results:
         if result.index == 10:
             break
-    assert len(shout.asked) < 100
     assert results.texts() == [text.upper() for text in numbered(100)]
+    assert len(shout.asked) <= 100 + 4  # only those that were in progress are asked again
 
 
 def test_two_loops_over_the_same_results_ask_once(client: Client, shout: Shout) -> None:
