@@ -75,8 +75,11 @@ def _fetch_images(deltas: Iterable[Delta]) -> None:
         if not isinstance(image, ImageResponse):
             continue
         for index, url in enumerate(image.urls):
-            left -= 0 if url.startswith("data:") else len(image.bytes(index))
-            if left < 0 or time.monotonic() > ends:
+            if url.startswith("data:"):
+                continue
+            is_late = time.monotonic() > ends
+            left -= 0 if is_late else len(image.bytes(index))
+            if is_late or left < 0:
                 size = f"{_MOST_IMAGE_BYTES // 1024**2} MiB"
                 raise ResponseFormatError(f"its images have more than {size}, or take {_MOST_IMAGE_SECONDS:g} s")
 

@@ -322,6 +322,25 @@ def test_images_without_an_end_are_not_kept(monkeypatch: pytest.MonkeyPatch, lim
     assert len(fetched) <= 2
 
 
+def test_an_image_that_takes_long_is_kept_if_no_other_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("g4f_lite.store.delta_json.time.monotonic", lambda: now[0])
+
+    def fetch(url: str) -> bytes:
+        now[0] += 30
+        return PNG
+
+    image = ImageResponse(["https://x.example/a.png", "data:image/png;base64,"], fetch=fetch)
+    assert from_json(to_json([image, "text"]))[1] == "text"
+    with pytest.raises(ResponseFormatError, match="or take 10 s"):
+        to_json(
+            [
+                ImageResponse("https://x.example/b.png", fetch=fetch),
+                ImageResponse("https://x.example/c.png", fetch=fetch),
+            ]
+        )
+
+
 @pytest.mark.parametrize("change", ["DELETE FROM facts", "UPDATE facts SET value = 1", "UPDATE facts SET value = NULL"])
 def test_a_store_without_its_salt_is_damaged(tmp_path: Path, change: str) -> None:
     path = tmp_path / "answers.db"
