@@ -121,7 +121,7 @@ class EmbeddingProvider(ListingProvider):
                 with at_step(exchange, "prompt"):
                     text = answer.read(min(MAX_BYTES, MAX_JSON_BYTES + count * _VECTOR_BYTES))
                     if text.count(b",") > 1000 + count * (100 + MAX_NUMBERS):  # which each take many times their bytes
-                        raise ResponseFormatError(f"the answer has more than {MAX_NUMBERS:,} numbers for each text")
+                        raise _too_many()
                     parsed = parse_json(text)
                     response = Response(answer.status, answer.headers)
                     return read_vectors(parsed, count, response, exchange.attempts)
@@ -209,13 +209,13 @@ def _vector(embedding: Any) -> list[float]:
     """Return the numbers of an embedding.
 
     :raises TypeError: if it is not numbers
-    :raises ValueError: if it is not Base64 of 32-bit numbers, least significant byte first, a number is not
-        finite, or there are too many
+    :raises ValueError: if it is not Base64 of 32-bit numbers, least significant byte first, or a number is not finite
+    :raises ResponseFormatError: if there are too many
     :raises OverflowError: if a number is larger than a float can be
     """
     if isinstance(embedding, str):
         if len(embedding) > _MOST_BASE64:
-            raise ValueError(f"an embedding has more than {MAX_NUMBERS:,} numbers")
+            raise _too_many()
         numbers = array("f", base64.b64decode(embedding, validate=True))
         if sys.byteorder == "big":
             numbers.byteswap()
@@ -227,3 +227,7 @@ def _vector(embedding: Any) -> list[float]:
     if not all(map(math.isfinite, vector)):
         raise ValueError("an embedding has a number that is not finite")
     return vector
+
+
+def _too_many() -> ResponseFormatError:
+    return ResponseFormatError(f"the answer has more than {MAX_NUMBERS:,} numbers for each text")
