@@ -92,11 +92,13 @@ class Again:
         return True
 
     def _gets_another_try(self, task: Task, error: Exception) -> bool:
-        """Return whether a server cut an answer or failed, for the first time, and the call may be made twice."""
+        """Return whether a server cut an answer, failed or was too slow, for the first time, and may be asked again."""
         if task.has_failed or task.prompt.retry is None:
             return False
         if not causes.may_be_sent_again(error, has_answered=self._workers.was_reached):
             return False
         logger.info("prompts[%s] will be sent once more: %s", self._plan.label(task.index), error)
         task.has_failed = True
+        if causes.is_unanswered(error):  # a service that does not answer any more stops the batch
+            self._count_failure(error)
         return True

@@ -127,9 +127,10 @@ def is_unmistakable(error: Exception) -> bool:
 
 
 def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
-    """Return whether a server cut an answer or failed, by no limit of the call, and the call may be repeated.
+    """Return whether a server cut an answer or failed, or sent nothing in time, and the call may be repeated.
 
-    A page in the place of an answer, as of a gateway that is being looked after, is a failure too.
+    A page in the place of an answer, as of a gateway that is being looked after, is a failure too.  An answer of which
+    a part came within the time limit is not asked for again: it would be as long.
 
     Nobody has seen a part of an answer in a batch.
 
@@ -137,11 +138,22 @@ def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
     """
     if isinstance(error, AllProvidersFailedError):
         return any(may_be_sent_again(each, has_answered=has_answered) for each in error.errors)
+    if is_unanswered(error):
+        return has_answered
     if not isinstance(error, ProviderError) or isinstance(error, RateLimitError) or error.after_calls:
         return False
     is_page = isinstance(error, ResponseFormatError) and not is_of_one_prompt(error) and not error.partial
     is_of_server = has_answered and (error.status in _OF_SERVER or is_page)
     return error.may_retry and (isinstance(error, StreamInterruptedError) or is_of_server)
+
+
+def is_unanswered(error: Exception) -> bool:
+    """Return whether a call was sent, and nothing of its answer came in time."""
+    if isinstance(error, AllProvidersFailedError):
+        return any(map(is_unanswered, error.errors))
+    if not isinstance(error, DeadlineExceededError) or error.limit == "connect":
+        return False
+    return not error.partial and not error.after_calls
 
 
 def is_refused_for_now(error: Exception) -> bool:

@@ -43,7 +43,7 @@ class Task:
     :param place: its place in the store; None without a store
     :ivar sent: how many times it was sent before it was put back, because the service refused it for now
     :ivar answers_before: how many answers the run had when it was put back
-    :ivar has_failed: whether it was put back because its answer was cut, or the server failed
+    :ivar has_failed: whether it was put back because its answer was cut, or the server failed or was too slow
     :ivar began_at: when it was sent last
     :ivar outage: the number of the outage for which it was put back; 0 if there was none
     """

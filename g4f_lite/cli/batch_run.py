@@ -35,8 +35,8 @@ from .spending import Unpriced
 _SHOWN_REASONS = 6
 
 
-def reasons_of(failures: Sequence[Result[Any]]) -> str:
-    """Say why prompts failed, the most frequent reason first, with how many failed for each."""
+def reasons_of(failures: Sequence[Result[Any]]) -> list[str]:
+    """Say why prompts failed, the most frequent reason first; of several, with how many failed for each."""
     first: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for result in failures:
@@ -46,11 +46,11 @@ def reasons_of(failures: Sequence[Result[Any]]) -> str:
             first.setdefault(kind, told)
             counts[kind] += 1
     if len(counts) == 1:
-        return next(iter(first.values()))
+        return [*first.values()]
     shown = counts.most_common(_SHOWN_REASONS)
     more = len(failures) - sum(count for _, count in shown)
-    told_of_more = f"; {more:,} for other reasons" if more else ""
-    return "; ".join(f"{count:,} × {first[kind]}" for kind, count in shown) + told_of_more
+    told_of_more = [f"{more:,} for other reasons"] if more else []
+    return [f"{count:,} × {first[kind]}" for kind, count in shown] + told_of_more
 
 
 @dataclass
@@ -112,18 +112,21 @@ class BatchRun:
         if told := self.unpriced.told("model that answered"):
             note(told)
         if wrong:
-            text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed: {reasons_of(wrong)}"
+            reasons = reasons_of(wrong)
+            text = f"{len(wrong):,} of {counted(len(self.results), 'prompt')} failed"
+            if len(reasons) == 1:
+                text += f": {reasons.pop()}"
             passes = False
             if isinstance(self.results, HostedBatch):
                 text += "; the same command with --retry-failed asks for them again"
             else:
                 passes = all(result.error is not None and may_pass(result.error) for result in wrong)
-                if passes or any(isinstance(result.error, OutputError) for result in wrong):
+                if any(isinstance(result.error, OutputError) or may_pass(result.error) for result in wrong):
                     text += f"; {self._again(len(wrong))}"
             if is_kept_back:
                 kept = f"{output.path} had {counted(self.files.earlier, 'answer')} and was left as it is"
                 text += f"; {kept}, and these rows are in {output.partial}"
-            raise (Passing if passes else Failure)(text)
+            raise (Passing if passes else Failure)(text, reasons)
 
     def _write(self) -> list[Result[Any]]:
         """Write the rows with their answers as they come, and return the results that are failures."""

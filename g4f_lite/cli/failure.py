@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -43,22 +43,34 @@ _QUOTED = re.compile(r"""['"`](\w+):[^'"`\s]+['"`]""")  # as a server writes the
 
 
 class Failure(click.ClickException):
-    """An error that the user can do something about."""
+    """An error that the user can do something about.
+
+    :param details: what stands below the message, each in a line of its own
+    """
 
     exit_code = 1
 
+    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.details = details
+
     def show(self, file: IO[Any] | None = None) -> None:
         tell(f"Error: {one_line(self.message)}")
+        for detail in self.details:
+            tell(f"  {one_line(detail)}", indent="    ")
 
 
-def tell(line: str) -> None:
-    """Write a line to standard error; a terminal gets it broken between words."""
+def tell(line: str, indent: str = "") -> None:
+    """Write a line to standard error; a terminal gets it broken between words.
+
+    :param indent: what is before all lines of a terminal but the first
+    """
     if sys.stderr.isatty():
         size = (80, 24)
         with suppress(OSError, ValueError):  # standard output may be a pipe, and standard error no file
             size = os.get_terminal_size(sys.stderr.fileno())
         columns = shutil.get_terminal_size(size).columns or 80
-        line = textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+        line = textwrap.fill(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     click.echo(line, err=True)
 
 

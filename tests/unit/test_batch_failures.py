@@ -244,6 +244,9 @@ def after_calls(error: G4FLiteError) -> G4FLiteError:
         (ResponseStatusError("filtered", status=400), (False, False)),
         (RateLimitError("busy", status=503), (False, False)),  # is waited for
         (DeadlineExceededError("late", limit="read", partial="half"), (False, False)),
+        (DeadlineExceededError("late", limit="total"), (False, True)),
+        (after_calls(DeadlineExceededError("late", limit="total")), (False, False)),
+        (DeadlineExceededError("no connection", limit="connect"), (False, False)),
         (TransportError("refused"), (False, False)),
         (AllProvidersFailedError("none", errors=[ResponseStatusError("boom", status=500)]), (False, True)),
         (AllProvidersFailedError("none", errors=[TransportError("refused")]), (False, False)),
@@ -260,3 +263,20 @@ def test_an_error_names_the_model_that_was_asked_unless_a_chain_or_the_server_ch
     for provider, model in ((named, "big"), (nameless, None), (Fallback([named, nameless]), None)):
         result = Client(provider).map(["one"], progress=False)[0]
         assert (type(result.error).__name__.endswith("Error"), result.model) == (True, model)
+
+
+def test_a_prompt_of_which_nothing_came_in_time_is_asked_once_more_at_the_end() -> None:
+    late = [DeadlineExceededError("late"), DeadlineExceededError("long", partial="half")]
+    provider, client = asks(lambda text, count: late.pop(0) if text in ("prompt 2", "prompt 3") and late else None)
+    results = client.map(numbered(5), workers=1, progress=False)
+    assert [result.text for result in results] == ["PROMPT 0", "PROMPT 1", "PROMPT 2", None, "PROMPT 4"]
+    assert provider.asked == ["prompt 0", "prompt 1", "prompt 2", "prompt 3", "prompt 4", "prompt 2"]
+
+
+def test_a_service_that_answers_nothing_in_time_any_more_stops_the_batch() -> None:
+    late = [DeadlineExceededError("late"), AllProvidersFailedError("none", errors=[DeadlineExceededError("late")])]
+    provider, client = asks(lambda text, count: late[count % 2] if count > 1 else None)
+    results = client.map(numbered(50), workers=1, max_failures_in_a_row=4, progress=False)
+    with pytest.raises(BatchStoppedError, match="it stops after 4 failures in a row"):
+        list(results)
+    assert (len(provider.asked), results.usage.failures) == (5, 0)

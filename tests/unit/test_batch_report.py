@@ -31,6 +31,7 @@ from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
 from g4f_lite.cli.batch_report import Progress, told_after, told_of_done
 from g4f_lite.cli.batch_run import _terminated_as_interrupted, reasons_of
+from g4f_lite.cli.failure import Failure
 from g4f_lite.messages import last_user_message
 
 
@@ -70,17 +71,26 @@ def failed(*messages: str) -> list[Result[Any]]:
 @pytest.mark.parametrize(
     ("messages", "told"),
     [
-        (["filtered", "filtered"], "filtered"),
-        (["boom (3 attempts in 1.2 s)", "boom"], "boom (3 attempts in 1.2 s)"),
-        (["empty after 3 tokens", "filtered", "empty after 4 tokens"], "2 × empty after 3 tokens; 1 × filtered"),
+        (["filtered", "filtered"], ["filtered"]),
+        (["boom (3 attempts in 1.2 s)", "boom"], ["boom (3 attempts in 1.2 s)"]),
+        (["empty after 3 tokens", "filtered", "empty after 4 tokens"], ["2 × empty after 3 tokens", "1 × filtered"]),
         (
             ["a", "b", "c", "d", "e", "b", "f", "g", "h"],
-            "2 × b; 1 × a; 1 × c; 1 × d; 1 × e; 1 × f; 2 for other reasons",
+            ["2 × b", "1 × a", "1 × c", "1 × d", "1 × e", "1 × f", "2 for other reasons"],
         ),
     ],
 )
-def test_failures_are_told_by_their_reasons(messages: list[str], told: str) -> None:
+def test_failures_are_told_by_their_reasons(messages: list[str], told: list[str]) -> None:
     assert reasons_of(failed(*messages)) == told
+
+
+def test_each_reason_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    Failure("3 of 9 prompts failed", ["2 × give a longer timeout=", "1 × two\nlines"]).show()
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: 3 of 9 prompts failed",
+        "  2 × give a longer --timeout",
+        "  1 × two; lines",
+    ]
 
 
 def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
