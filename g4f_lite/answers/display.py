@@ -6,11 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import G4FLiteError, sanitize
 from .deltas import Delta, Reasoning, is_content
-from .images import ImageResponse
+from .images import FetchLimit, ImageResponse
 from .ipython import in_notebook
 from .markdown import folded
 
@@ -150,16 +151,15 @@ def show_in_cell(deltas: Iterable[Delta], so_far: Buffer, markdown: Callable[[],
         finally:
             if thinking:
                 thoughts.draw(lambda: folded("Thoughts", so_far.reasoning))
-    for image in images:
-        _show_image(image)
+    _show_images(images)
 
 
-def _show_image(image: ImageResponse) -> None:
-    """Show an image by its bytes, which this library fetches with its checks, unlike a browser."""
+def _show_images(images: Iterable[ImageResponse]) -> None:
+    """Show images by their bytes, which this library fetches with its checks, unlike a browser."""
     from IPython.display import display
 
-    try:
-        image.bytes()
-    except G4FLiteError:  # the text has a link to it
-        return
-    display(image)
+    limit = FetchLimit()
+    for image in images:
+        with suppress(G4FLiteError):  # the text has a link to it
+            limit.bytes_of(image)
+            display(image)

@@ -7,6 +7,7 @@ import binascii
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,32 @@ _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "im
 _DEVICE_NAMES = r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
 
 Fetch = Callable[[str], bytes]
+
+
+class FetchLimit:
+    """The limit for all images of an answer: a service may name any number, and each is fetched in a call of its own.
+
+    :param seconds: after which no further one is fetched
+    :param size: the bytes that all of them may have
+    """
+
+    def __init__(self, seconds: float = 10.0, size: int = 2 * MAX_IMAGE_BYTES) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._left = size
+        self._told = f"its images have more than {size // 1024**2} MiB, or take {max(0, seconds):.3g} s"
+
+    def bytes_of(self, image: ImageResponse, index: int = 0) -> bytes:
+        """Return the bytes of an image.
+
+        :raises ResponseFormatError: if this one is beyond the limit
+        :raises G4FLiteError: if it cannot be fetched
+        """
+        is_late = time.monotonic() > self._ends_at
+        data = b"" if is_late else image.bytes(index)
+        self._left -= len(data)
+        if is_late or self._left < 0:
+            raise ResponseFormatError(self._told)
+        return data
 
 
 class ImageResponse:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import math
+import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
-from ..answers.images import ImageResponse
+from ..answers.images import MAX_IMAGE_BYTES, FetchLimit, ImageResponse
 from ..answers.short_traceback import shortened, with_short_errors
 from ..answers.stream import AnswerStream
 from ..arguments import check_proxy
@@ -14,7 +16,7 @@ from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
-from ..timeout import CallRetry, TimeoutLike, check_retry
+from ..timeout import CallRetry, Timeout, TimeoutLike, check_retry
 from .image_results import Image, ImagesResponse, ImagesUsage
 from .options import refuse
 from .results import now
@@ -156,8 +158,11 @@ def _generate(
     """Generate images with one provider, and return them in OpenAI's format."""
     if response_format is not None and hasattr(provider, "generate_image"):
         options = {"response_format": response_format, **options}
+    total, began_at = Timeout.of(timeout, getattr(provider, "timeout", None)).total, time.monotonic()
     images = generate_images(provider, prompt, model, proxy, timeout, retry, **options)
-    data = [_image(image, index, response_format) for image in images for index in range(len(image.urls))]
+    left = math.inf if total is None else began_at + total - time.monotonic()
+    limit = FetchLimit(left, max(2, options.get("n", 1)) * MAX_IMAGE_BYTES)
+    data = [_image(image, index, response_format, limit) for image in images for index in range(len(image.urls))]
     first = images[0]
     usage = None if first.usage is None else ImagesUsage.read(first.usage)
     return ImagesResponse(first.created or now(), data, model, provider.name, usage)
@@ -178,8 +183,9 @@ def _images_in(stream: AnswerStream) -> list[ImageResponse]:
     return answer.images
 
 
-def _image(image: ImageResponse, index: int, response_format: str | None) -> Image:
+def _image(image: ImageResponse, index: int, response_format: str | None, limit: FetchLimit) -> Image:
     url, revised = image.urls[index], image.revised_prompts[index]
     if response_format == "b64_json" or (response_format is None and url.startswith("data:")):
-        return Image(b64_json=base64.b64encode(image.bytes(index)).decode("ascii"), revised_prompt=revised)
+        data = limit.bytes_of(image, index)
+        return Image(b64_json=base64.b64encode(data).decode("ascii"), revised_prompt=revised)
     return Image(url=url, revised_prompt=revised)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -21,8 +20,8 @@ from ..answers.deltas import (
     Usage,
     checked,
 )
-from ..answers.images import ImageResponse
-from ..errors import HookError, ResponseFormatError
+from ..answers.images import FetchLimit, ImageResponse
+from ..errors import HookError
 from ..messages import valid_text
 
 # The names are part of the format of the files: an older one must still be read after a class was renamed.
@@ -37,8 +36,6 @@ _KINDS: dict[str, Callable[..., Delta]] = {
     "revision": Revision,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
-_MOST_IMAGE_BYTES = 64 * 1024 * 1024  # of all images of an answer; and the seconds after which no other is fetched
-_MOST_IMAGE_SECONDS = 10.0
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -65,23 +62,17 @@ def from_json(text: str) -> list[Delta]:
 
 
 def _fetch_images(deltas: Iterable[Delta]) -> None:
-    """Fetch the images whose URLs may expire, of which a service may name any number, each in a call of its own.
+    """Fetch the images whose URLs may expire.
 
     :raises G4FLiteError: if one cannot be fetched, or all of them are too large or take too long
     """
-    ends, left = time.monotonic() + _MOST_IMAGE_SECONDS, _MOST_IMAGE_BYTES
+    limit = FetchLimit()
     whole = [delta.delta if isinstance(delta, OtherChoice) else delta for delta in deltas]
     for image in whole:
-        if not isinstance(image, ImageResponse):
-            continue
-        for index, url in enumerate(image.urls):
-            if url.startswith("data:"):
-                continue
-            is_late = time.monotonic() > ends
-            left -= 0 if is_late else len(image.bytes(index))
-            if is_late or left < 0:
-                size = f"{_MOST_IMAGE_BYTES // 1024**2} MiB"
-                raise ResponseFormatError(f"its images have more than {size}, or take {_MOST_IMAGE_SECONDS:g} s")
+        if isinstance(image, ImageResponse):
+            for index, url in enumerate(image.urls):
+                if not url.startswith("data:"):
+                    limit.bytes_of(image, index)
 
 
 def _written(delta: Delta) -> Any:

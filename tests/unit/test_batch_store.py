@@ -30,6 +30,7 @@ from g4f_lite import (
     ToolCallDelta,
     Usage,
 )
+from g4f_lite.answers.images import FetchLimit
 from g4f_lite.messages import last_user_message
 from g4f_lite.providers.identity import identity_of
 from g4f_lite.store.answers import AnswerStore
@@ -305,11 +306,7 @@ def test_what_is_in_an_url_and_is_not_an_image_is_as_it_was(url: str) -> None:
             each.bytes()
 
 
-@pytest.mark.parametrize("limit", [{"_MOST_IMAGE_BYTES": 2 * len(PNG)}, {"_MOST_IMAGE_SECONDS": -1.0}])
-def test_images_without_an_end_are_not_kept(monkeypatch: pytest.MonkeyPatch, limit: dict[str, float]) -> None:
-    """Each is fetched in a call of its own, which has a time limit of its own."""
-    for name, value in limit.items():
-        monkeypatch.setattr(f"g4f_lite.store.delta_json.{name}", value)
+def test_images_without_an_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
 
     def fetch(url: str) -> bytes:
@@ -317,28 +314,10 @@ def test_images_without_an_end_are_not_kept(monkeypatch: pytest.MonkeyPatch, lim
         return PNG
 
     first, other = (ImageResponse([f"https://x.example/{name}.png"] * 2, fetch=fetch) for name in "ab")
+    monkeypatch.setattr("g4f_lite.store.delta_json.FetchLimit", lambda: FetchLimit(size=2 * len(PNG)))
     with pytest.raises(ResponseFormatError, match="its images have more than"):
         to_json(["text", first, OtherChoice(1, other), other, other])
-    assert len(fetched) <= 2
-
-
-def test_an_image_that_takes_long_is_kept_if_no_other_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("g4f_lite.store.delta_json.time.monotonic", lambda: now[0])
-
-    def fetch(url: str) -> bytes:
-        now[0] += 30
-        return PNG
-
-    image = ImageResponse(["https://x.example/a.png", "data:image/png;base64,"], fetch=fetch)
-    assert from_json(to_json([image, "text"]))[1] == "text"
-    with pytest.raises(ResponseFormatError, match="or take 10 s"):
-        to_json(
-            [
-                ImageResponse("https://x.example/b.png", fetch=fetch),
-                ImageResponse("https://x.example/c.png", fetch=fetch),
-            ]
-        )
+    assert len(fetched) == 2
 
 
 @pytest.mark.parametrize("change", ["DELETE FROM facts", "UPDATE facts SET value = 1", "UPDATE facts SET value = NULL"])

@@ -36,6 +36,25 @@ def test_a_chat_that_draws_makes_images():
     assert encoded.url is None
 
 
+def test_the_bytes_of_images_are_fetched_within_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("g4f_lite.answers.images.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("g4f_lite.client.images.time.monotonic", lambda: now[0])
+
+    def fetch(url: str) -> bytes:
+        now[0] += 2
+        return PIXEL
+
+    urls = [f"http://127.0.0.1/{number}.png" for number in range(10)]
+    client = Client(Scripted(*([ImageResponse(urls, fetch=fetch)] for _ in range(3))), timeout=5)
+    with pytest.raises(ResponseFormatError, match="or take 5 s"):
+        client.images.generate("a cat", response_format="b64_json")
+    assert now == [6.0]
+    assert len(client.images.generate("a cat", response_format="b64_json", timeout=30).data) == 10
+    assert len(client.images.generate("a cat").data) == 10
+    assert now == [26.0]
+
+
 def test_a_text_is_not_an_image():
     with pytest.raises(ResponseFormatError, match="expected an image, got text") as caught:
         Client(Scripted("I cannot draw.")).images.generate("a cat")

@@ -22,6 +22,7 @@ from g4f_lite import (
     StreamInterruptedError,
 )
 from g4f_lite.answers.display import LiveOutput
+from g4f_lite.answers.images import FetchLimit
 from g4f_lite.answers.interruption import AnswerInterrupted
 from g4f_lite.providers.local.progress import ProgressCell, noted, progress_shown
 from g4f_lite.testing import Scripted
@@ -116,6 +117,13 @@ def test_an_image_is_shown_by_its_bytes_and_no_browser_fetches_it(notebook: Note
     assert notebook.drawn[-2:] == [(1, f"{links}{near}"), (2, far)]
     answer = answer_of(near).show()
     assert notebook.drawn[-1] == (3, answer._repr_markdown_()) == (3, str(near))
+
+
+def test_images_without_an_end_are_not_all_shown(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4f_lite.answers.display.FetchLimit", lambda: FetchLimit(size=2 * len(PIXEL)))
+    images = [ImageResponse(f"https://pictures.test/{number}.png", data=PIXEL) for number in range(5)]
+    answer_of(*images).show()
+    assert [shown for _, shown in notebook.drawn if isinstance(shown, ImageResponse)] == images[:2]
 
 
 def test_an_image_that_cannot_be_fetched_is_a_link() -> None:

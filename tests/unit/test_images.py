@@ -14,7 +14,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from g4f_lite import G4FLiteError, ImageResponse, MissingDependencyError, ResponseFormatError
-from g4f_lite.answers.images import MAX_IMAGE_BYTES
+from g4f_lite.answers.images import MAX_IMAGE_BYTES, FetchLimit
 from g4f_lite.messages import to_data_uri
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
@@ -229,3 +229,22 @@ def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingDependencyError, match="pip install pillow"):
         ImageResponse("http://x/1", data=PNG).to_pil()
+
+
+def test_all_images_of_an_answer_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("g4f_lite.answers.images.time.monotonic", lambda: now[0])
+
+    def fetch(url: str) -> bytes:
+        now[0] += 30
+        return PNG
+
+    image = ImageResponse(["http://x/1", "http://x/2"], fetch=fetch)
+    limit = FetchLimit()
+    assert limit.bytes_of(image) == PNG  # one that takes long is given if no other follows
+    with pytest.raises(ResponseFormatError, match="more than 64 MiB, or take 10 s"):
+        limit.bytes_of(image, 1)
+    large = FetchLimit(60, 2 * len(PNG))
+    assert [large.bytes_of(image, index) for index in (0, 1)] == [PNG, PNG]
+    with pytest.raises(ResponseFormatError, match="its images have more than"):
+        large.bytes_of(image)
