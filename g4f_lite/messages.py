@@ -18,6 +18,7 @@ Messages = list[Message]
 Image = Union[str, bytes, "os.PathLike[str]", Any]
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+MAX_DIGITS = 4_300  # of a number in JSON, whose time grows with their square: Python's limit, unless that is off
 MAX_DEPTH = 100  # levels of lists and objects in a message or an option; a value that contains itself exceeds it
 
 _MANY = "; many prompts are answered by Client().map(…)"

@@ -228,6 +228,7 @@ def no_end() -> StreamInterruptedError:
 _FIRST_HALVES = "\ud800", "\udbff"  # from, and up to
 _LONE = "\ufffd"
 MAX_HALVES = 1_000  # that wait for the other one, each in a choice or a call of its own
+_WITH_NAMES = (Identity, Finish, ToolCallDelta)
 _WITH_TEXT = (str, ToolCallDelta, Reasoning, Refusal)
 
 Where = tuple[type[Any], int, int]  # the kind of delta, its choice, and its tool call
@@ -267,6 +268,9 @@ def checked(deltas: object, hook: str) -> Generator[Delta, None, None]:
         if halves and isinstance(delta, Finish):
             yield from _left_over(halves)
         choice, inner = (delta.index, delta.delta) if isinstance(delta, OtherChoice) else (0, delta)
+        if isinstance(inner, _WITH_NAMES):
+            inner = _with_valid_names(inner)
+            delta = OtherChoice(choice, inner) if choice else inner
         if not isinstance(inner, _WITH_TEXT):
             yield delta
             continue
@@ -285,6 +289,16 @@ def checked(deltas: object, hook: str) -> Generator[Delta, None, None]:
             yield OtherChoice(choice, whole) if choice else whole
     if halves:
         yield from _left_over(halves)
+
+
+def _with_valid_names(delta: Identity | Finish | ToolCallDelta) -> Identity | Finish | ToolCallDelta:
+    """Return a delta whose names and ids can be printed; the arguments of a call are text, which goes on."""
+    broken: dict[str, Any] = {
+        name: valid_text(value)
+        for name, value in vars(delta).items()
+        if isinstance(value, str) and name != "arguments" and not is_valid(value)
+    }
+    return replace(delta, **broken) if broken else delta
 
 
 def _left_over(halves: dict[Where, str]) -> Iterator[Delta]:

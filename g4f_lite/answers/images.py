@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from ..errors import G4FLiteError, MissingDependencyError, ResponseFormatError
-from ..messages import get_random_string, image_type, to_data_uri
+from ..messages import get_random_string, image_type, to_data_uri, valid_text
 from .markdown import safe_markdown
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class ImageResponse:
         created: int | None = None,
         usage: dict[str, Any] | None = None,
     ) -> None:
-        self.urls = [urls] if isinstance(urls, str) else list(urls)
+        self.urls = [valid_text(url) for url in ([urls] if isinstance(urls, str) else urls)]
         self.alt = alt
         self.revised_prompts = [*revised_prompts, *[None] * (len(self.urls) - len(revised_prompts))]
         self.created = created

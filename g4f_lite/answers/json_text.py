@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ..errors import ResponseFormatError, sanitize
+from ..messages import MAX_DIGITS
 
 QUOTED_CHARACTERS = 80  # of a text that is not JSON, in an error
 
@@ -28,6 +29,20 @@ class NotJsonError(ResponseFormatError, ValueError):
         return {**super()._state(), "partial": ""}
 
 
+def whole_number(digits: str) -> int:
+    """Return a number in JSON, whose time grows with the square of its digits.
+
+    :raises ValueError: if it has very many
+    """
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS:,} digits")
+    return int(digits)
+
+
+# Parses JSON that a model wrote, and raises ValueError or RecursionError.
+read_json = json.JSONDecoder(parse_int=whole_number).decode
+
+
 def parse_json_text(text: str, provider: str | None) -> Any:
     """Parse the text of an answer as JSON, with or without a code fence around it.
 
@@ -35,7 +50,7 @@ def parse_json_text(text: str, provider: str | None) -> Any:
     :raises NotJsonError: if the text is not JSON
     """
     try:
-        return json.loads(without_fence(text))
+        return read_json(without_fence(text))
     except (ValueError, RecursionError) as error:
         message = f"expected an answer in JSON: {error}"
         raise NotJsonError(message, provider=provider, partial=str(text)) from _without_text(error)
@@ -55,9 +70,9 @@ def parse_arguments(text: str) -> dict[str, Any]:
     :raises NotJsonError: if the text is not a JSON object
     """
     try:
-        value = json.loads(text) if text.strip() else None
+        value = read_json(text) if text.strip() else None
         if isinstance(value, str):  # some models write the JSON of the JSON
-            value = json.loads(value)
+            value = read_json(value)
     except (ValueError, RecursionError) as error:
         raise NotJsonError(f"expected arguments in JSON: {error}", partial=text) from _without_text(error)
     if value is None:

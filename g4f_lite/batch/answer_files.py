@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..answers.answer import Answer
+from ..answers.json_text import read_json
 from ..errors import OutputError
 from ..messages import to_json
 from .files import DELIMITERS, EARLIER_ERROR, MAX_FIELD_BYTES, Row, opened
@@ -200,7 +201,7 @@ def _output_of(result: Result[Any]) -> Any:
     if not isinstance(result.output, Answer):
         return result.output
     with suppress(ValueError, RecursionError):
-        return json.loads(result.output)
+        return read_json(result.output)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers.buffer import MAX_BYTES
 from ..answers.deltas import Delta, Finish
-from ..answers.json_text import without_fence
+from ..answers.json_text import read_json, without_fence
 from ..errors import ResponseFormatError
 from ..messages import Messages, with_system_text
 
@@ -65,7 +65,7 @@ class JsonFormat:
         """
         stripped = without_fence(text)
         try:
-            value = json.loads(stripped)
+            value = read_json(stripped)
         except (ValueError, RecursionError) as error:
             raise _mismatch(f"expected JSON, as response_format requires: {error}", text) from error
         if self.schema is None and not isinstance(value, dict):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..errors import ResponseFormatError
+from ..messages import MAX_DIGITS
 
 MAX_LINE_BYTES = 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024  # of all data lines of an event
@@ -20,7 +21,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
 MAX_JSON_DEPTH = 200
 MAX_JSON_PARTS = 1_000_000  # objects and lists: each takes many times its bytes, and time that no limit can end
-MAX_DIGITS = 4_300  # of a number, whose time grows with their square; Python's own limit, unless that is off
 _LONG_NUMBER = rf"(?<!\d)\d{{{MAX_DIGITS + 1}}}"
 _decode = json.JSONDecoder().raw_decode  # json.loads without its two searches for blanks, a fifth of its time
 

@@ -6,9 +6,11 @@ import json
 import re
 from typing import Any
 
+from ..answers.json_text import whole_number
+
 _DEEPEST = 200  # levels; a text that has more is not read on
 _LONGEST_KEY = 31  # characters of "value" and a quotation mark, if each letter is written as an escape
-_READER = json.JSONDecoder(strict=False)
+_READER = json.JSONDecoder(strict=False, parse_int=whole_number)
 _FIRST_OF_TWO = re.compile(r"\\u[dD][89abAB]..")  # an escape of half a character, which another one follows
 
 

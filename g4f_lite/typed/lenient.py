@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec.inspect as shapes
 
-from ..answers.json_text import without_fence
+from ..answers.json_text import whole_number, without_fence
 from ..messages import valid_text
 from .mismatch import Mismatch
 
@@ -21,7 +21,7 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-_READER = json.JSONDecoder(strict=False, parse_constant=_refuse)  # which accepts line breaks in strings
+_READER = json.JSONDecoder(strict=False, parse_constant=_refuse, parse_int=whole_number)  # also line breaks in strings
 _BEGINNING = re.compile(r"[\[{]")
 _BRACKETS = re.compile(r'(?s)[\[\]{}]|"(?:[^"\\]|\\.)*"?')  # those in a string are part of it
 _ATTEMPTS = 50  # at finding JSON in a text with many brackets

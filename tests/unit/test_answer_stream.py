@@ -18,6 +18,7 @@ from g4f_lite import (
     Finish,
     G4FLiteError,
     Identity,
+    ImageResponse,
     Reasoning,
     StreamInterruptedError,
     ToolCall,
@@ -192,6 +193,20 @@ def test_halves_of_a_character_are_joined_in_the_whole_answer() -> None:
     stream, _ = stream_of(Reasoning("\ud83d"), "a \ud83d", "\ude42 b \ud83d", Finish())
     answer = stream.text()
     assert (answer, answer.reasoning) == ("a 🙂 b \ufffd", "\ufffd")
+
+
+def test_names_and_ids_of_an_answer_can_be_printed() -> None:
+    """JSON may have half of a character in any string."""
+    stream, _ = stream_of(
+        Identity(model="a\ud83d"),
+        ImageResponse("http://x/\ud83d"),
+        ToolCallDelta(0, "\ud83d", "f\ud83d", "{}"),
+        Finish("\ud83d"),
+    )
+    answer = stream.text()
+    call = answer.tool_calls[0]
+    texts = (answer.served_model, answer.images[0].urls[0], call.id, call.name, answer.finish_reason)
+    assert texts == ("a\ufffd", "http://x/\ufffd", "\ufffd", "f\ufffd", "\ufffd")
 
 
 def test_leaving_a_with_block_and_being_collected_close_it() -> None:

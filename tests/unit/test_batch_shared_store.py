@@ -13,6 +13,7 @@ import pytest
 
 from g4f_lite import Client, Fallback, Pace, Prompt
 from g4f_lite.batch import run
+from g4f_lite.batch.plan import Plan
 from g4f_lite.messages import last_user_message
 
 from .batch_providers import Counts
@@ -35,6 +36,8 @@ class Beside(Counts):
     def __init__(self, store: Path, *prompts: Any) -> None:
         super().__init__()
         self._store, self._prompts = store, prompts
+        self.is_read = threading.Event()  # all that is asked: a prompt that is read later is found in the store
+        self.is_read.set()
 
     def identity(self) -> Any:
         return ()
@@ -42,6 +45,7 @@ class Beside(Counts):
     def begin(self, prompt: Prompt) -> Iterator[Any]:
         prompts, self._prompts = self._prompts, ()
         if prompts:
+            assert self.is_read.wait(10)
             Client(self).map(prompts, store=self._store, workers=1, fresh=True, progress=False).texts()
         return super().begin(prompt)
 
@@ -51,9 +55,21 @@ class Beside(Counts):
     [(["b"], (1, 0)), (["a"], (0, 1)), (["b", "a", "c"], (2, 1))],
 )
 @pytest.mark.parametrize("iterated", [False, True])
-def test_the_caller_is_told_once(others: list[str], counts: Any, iterated: bool, store: Path) -> None:
-    prompts = ["a", "b", "c", "d"]
-    results = Client(Beside(store, *others)).map(iter(prompts) if iterated else prompts, store=store, workers=1)
+def test_the_caller_is_told_once(
+    others: list[str], counts: Any, iterated: bool, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts, beside = ["a", "b", "c", "d"], Beside(store, *others)
+    beside.is_read.clear()
+    looked_up = Plan.stored
+
+    def stored(plan: Plan, index: int, *rest: Any) -> Any:
+        found = looked_up(plan, index, *rest)
+        if index == 3:
+            beside.is_read.set()
+        return found
+
+    monkeypatch.setattr(Plan, "stored", stored)
+    results = Client(beside).map(iter(prompts) if iterated else prompts, store=store, workers=1)
     with pytest.warns(UserWarning, match=TOLD) as told:
         come = [(result.is_shared, result.is_stored) for result in results]
     assert [one.filename for one in told] == [__file__]

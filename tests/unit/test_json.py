@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4f_lite import ResponseFormatError
+from g4f_lite import Answer, ResponseFormatError
+from g4f_lite.answers.json_text import read_json
 from g4f_lite.http import parsing
-from g4f_lite.http.parsing import MAX_DIGITS, MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
+from g4f_lite.http.parsing import MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
+from g4f_lite.messages import MAX_DIGITS
+from g4f_lite.typed.lenient import plain_json
+from g4f_lite.typed.mismatch import Mismatch
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('ab"\\[]{}\n', max_size=30),
@@ -68,6 +73,16 @@ def test_a_number_has_no_more_digits_than_python_takes(limit: int | None, monkey
     if limit != 640:  # where Python itself refuses it
         with pytest.raises(ResponseFormatError, match="a number of more than 4,300 digits"):
             parse_json(f'{{"created": -{"7" * (MAX_DIGITS + 1)}}}')
+
+
+@pytest.mark.parametrize("read", [read_json, plain_json, lambda text: Answer(text).json()])
+def test_a_number_with_very_many_digits_is_not_read_from_what_a_model_wrote(
+    read: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("g4f_lite.answers.json_text.MAX_DIGITS", 20)
+    assert read('{"a": [-12345678901234567890]}') == {"a": [-12345678901234567890]}
+    with pytest.raises((ValueError, Mismatch)):
+        read('{"a": 123456789012345678901}')
 
 
 @pytest.mark.parametrize("part", ["[],", '{"":{}},'])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...answers.deltas import Delta, Finish, ToolCallDelta
+from ...answers.json_text import read_json
 from ...messages import get_random_string, with_system_text
 from ...prompt import Prompt
 from .gguf import Metadata
@@ -59,7 +60,7 @@ def as_call(deltas: Iterator[Delta]) -> Iterator[Delta]:
             continue
         if isinstance(delta, Finish) and text:
             try:
-                call = json.loads(text)
+                call = read_json(text)
             except ValueError:
                 yield text
             else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...answers.deltas import ToolCallDelta
+from ...answers.json_text import read_json
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from .fields import check_sent_back, number_in, text_in
@@ -197,7 +198,7 @@ def index_in(fields: dict[str, Any]) -> int | None:
 def _hash_of_value(arguments: str) -> int:
     """Return a hash that is the same for arguments that differ in blanks, escapes or the order of their names only."""
     try:
-        return hash(json.dumps(json.loads(arguments), sort_keys=True))
+        return hash(json.dumps(read_json(arguments), sort_keys=True))
     except (ValueError, RecursionError):
         return hash(arguments)
 
