@@ -189,12 +189,13 @@ class Cache:
         with store.database.transaction() as connection:
             left = connection.execute("SELECT value FROM facts WHERE name = 'bytes'").fetchone()[0]
             wanted = int(self.max_bytes * _LEFT_AFTER_EVICTION)
-            oldest = connection.execute("SELECT key, occurrence, size FROM answers ORDER BY used").fetchall()
-            for *old, size in oldest:
-                if left <= wanted:
-                    break
-                connection.execute("DELETE FROM answers WHERE key = ? AND occurrence = ?", old)
-                left -= size
+            oldest = connection.execute("SELECT key, occurrence, size FROM answers ORDER BY used")
+            evicted = []  # first, as no answer may be removed while they are read
+            while left > wanted and (old := oldest.fetchone()) is not None:
+                evicted.append(old[:2])
+                left -= old[2]
+            oldest.close()
+            connection.executemany("DELETE FROM answers WHERE key = ? AND occurrence = ?", evicted)
             connection.execute("UPDATE facts SET value = ? WHERE name = 'bytes'", (left,))
 
     def __getstate__(self) -> dict[str, Any]:
