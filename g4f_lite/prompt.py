@@ -15,6 +15,8 @@ _DEFAULTS = {"n": 1, "logprobs": False, "top_logprobs": 0}
 # Arguments of a client's ask and stream that make values of the text, or call functions.
 _OF_CLIENT = ("output", "repairs", "approve", "on_tool", "max_turns")
 _MAY_BE_SECRET = ("extra_headers", "extra_query", "extra_body")
+_NUMBERS = {"temperature", "top_p", "presence_penalty", "frequency_penalty"}
+_WHOLE_NUMBERS = {"max_tokens", "max_completion_tokens", "seed"}
 _SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
 _OTHER_PROVIDER = (
     "provider= of another provider is not an option here: ask that provider itself, or g4f_lite.Client().ask(…, "
@@ -180,6 +182,9 @@ def _checked(name: str, value: Any) -> Any:
     if name == "tools":
         _check_tools(value)
     copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
+    kinds = int if name in _WHOLE_NUMBERS else (int, float)
+    if name in _WHOLE_NUMBERS | _NUMBERS and (not isinstance(copied, kinds) or isinstance(copied, bool)):
+        raise TypeError(f"{name} must be a {'whole ' if kinds is int else ''}number, not {value!r:.80}")
     if name == "extra_body" and _is_given("n", copied.get("n")):
         raise TypeError(f"extra_body has n={copied['n']!r}: {_SEVERAL}")
     return copied

@@ -17,9 +17,11 @@ FORMATS = ("csv", "tsv", "jsonl", "text")
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "text", "": "text"}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 _OTHER_DELIMITERS = ";\t|"  # of files that are called .csv nevertheless
-# The fields of a JSON line that are arguments; others are carried along.
-_ARGUMENTS = ("prompt", "messages", "model", "system", "temperature", "max_tokens")
-_ASKED = {"prompt", "messages"}
+_ASKED = ("prompt", "messages")
+# The fields of a JSON line that are options of its prompt.  Others are carried along, as are all columns of a table: a
+# temperature or a model may be what it is about, and a number would be a text.
+_OPTIONS = ("model", "system", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed")
+_OPTIONS += ("presence_penalty", "frequency_penalty", "reasoning_effort")
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, which other files are read, or how
 # long a call takes.
 _NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "prompt", "provider"}
@@ -91,7 +93,7 @@ def read_rows(
         is_behind = number == head
         column = column or _asked_column(values)
         try:
-            prompt = _prompt_of(values, template, column)
+            prompt = _prompt_of(values, template, column, () if kind in DELIMITERS else _OPTIONS)
             lacks = _lack(values, template, column, prompt)
             is_sent = empty == "send" and template is not None and prompt.strip()
             if lacks and not is_sent:
@@ -107,6 +109,29 @@ def read_rows(
         if prompt is not None or empty == "keep":
             number += not is_behind
             yield Row(values, prompt)
+
+
+def told_of_options(rows: Iterable[Row], columns: Iterable[str]) -> str:
+    """Say which options the rows have of their own, or which columns of a table may look as if they had; "" if none.
+
+    :param rows: those whose prompts no template makes
+    :param columns: all columns of the file
+    """
+    asked = [row.prompt for row in rows if isinstance(row.prompt, dict) and row.custom_id is None]
+    sent = list(dict.fromkeys(name for prompt in asked for name in prompt if name not in _ASKED))
+    if sent:
+        return f"the rows' own {_listed(sent)} {'is' if len(sent) == 1 else 'are'} sent with their prompts"
+    names = list(columns)
+    kept = [name for name in _OPTIONS if name in names] if asked and "served_model" not in names else []
+    if not kept:
+        return ""
+    one = len(kept) == 1
+    told = f"the column{'' if one else 's'} {_listed(kept)} {'is' if one else 'are'} not sent"
+    return f"{told}: of a table only the prompt is, and options of a row stand in JSON lines"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _text_rows(file: TextIO, *, is_whole: bool) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -178,13 +203,18 @@ def _check_header(names: Sequence[str], *, is_sure: bool) -> None:
 
 def _asked_column(values: dict[str, Any]) -> str | None:
     """Return the column with the prompt: ``prompt``, or the only one; None if it is not clear."""
-    return "prompt" if not _ASKED.isdisjoint(values) else _only_column(values)
+    return "prompt" if _has_prompt(values) else _only_column(values)
 
 
-def _prompt_of(values: dict[str, Any], template: str | None, column: str | None) -> Any:
+def _has_prompt(values: dict[str, Any]) -> bool:
+    return any(name in values for name in _ASKED)
+
+
+def _prompt_of(values: dict[str, Any], template: str | None, column: str | None, options: Sequence[str]) -> Any:
     """Return what a row asks: a text, or a dict of arguments.
 
     :param column: without a template, the column with the prompt of the rows before, or of this one
+    :param options: the names of columns that are options of the prompt
     """
     if template is not None:
         if not names_in(template):
@@ -200,15 +230,15 @@ def _prompt_of(values: dict[str, Any], template: str | None, column: str | None)
     if column is None:
         raise ValueError(f"there is no column 'prompt'; {_naming(values)}")
     if column != "prompt":
-        if not _ASKED.isdisjoint(values):
+        if _has_prompt(values):
             raise ValueError(f"there is a prompt, and the lines before have only {column!r}; {_naming(values)}")
         asked = values.get(column)
         return "" if asked is None else str(asked)
-    arguments = {name: values[name] for name in _ARGUMENTS if values.get(name) not in (None, "")}
+    arguments = {name: values[name] for name in (*_ASKED, *options) if values.get(name) not in (None, "")}
     if "served_model" in values:  # the output of an earlier batch, whose column "model" says who answered
         arguments.pop("model", None)
-    for name in _ASKED & arguments.keys():
-        if not isinstance(asked := arguments[name], (str, list)):
+    for name in _ASKED:
+        if not isinstance(asked := arguments.get(name, ""), (str, list)):
             raise ValueError(f"the column {name!r} must be a text or a list of messages, not {asked!r:.80}")
     return arguments or ""
 
@@ -244,7 +274,7 @@ def _lack(values: dict[str, Any], template: str | None, column: str | None, prom
         asked = prompt["messages"] if "messages" in prompt else prompt.get("prompt")
     if not _is_empty(asked):
         return None
-    if column is not None and column not in values and _ASKED.isdisjoint(values):
+    if column is not None and column not in values and not _has_prompt(values):
         return f"the column {column!r} is missing"
     return "the prompt is empty" if column in (None, "prompt") else f"the column {column!r} is empty"
 

@@ -6,14 +6,14 @@ import codecs
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..batch.answer_files import Writer, answers_in, check_names
-from ..batch.files import Row, format_of, opened, read_rows, wrong_byte
+from ..batch.files import DELIMITERS, Row, format_of, opened, read_rows, told_of_options, wrong_byte
 from ..batch.summary import counted
 from ..store.answers import AnswerStore
 from .batch_output import OutputFile
@@ -111,6 +111,10 @@ class BatchFiles:
                 self.earlier = answers_in(self.output.path, self._target_kind, self._delimiter, prefix=self._prefix)
         return rows
 
+    def told_of_options(self, rows: Sequence[Row]) -> str:
+        """Say which options the rows have of their own, or may look as if they had; "" if none."""
+        return told_of_options(rows, self._columns if self._kind in DELIMITERS else ())
+
     def rows_behind(self) -> list[Row]:
         """Read the rows behind the head, as far as they can be read; those that make no prompt are left out."""
         rows: list[Row] = []
@@ -179,7 +183,8 @@ class BatchFiles:
         try:
             if _is_standard(self.source):
                 text = _standard_input()
-                yield from read_rows(io.StringIO(text, newline=""), self._kind or _guess(text), template, **how)
+                self._kind = self._kind or _guess(text)
+                yield from read_rows(io.StringIO(text, newline=""), self._kind, template, **how)
             else:
                 with opened(self.source, "r") as file:
                     yield from read_rows(file, self._kind or "text", template, **how)

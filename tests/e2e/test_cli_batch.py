@@ -56,21 +56,6 @@ def test_columns_of_a_csv_file_make_the_prompt(emulator: Emulator, here: list[st
         ]
 
 
-def test_json_lines_may_have_options_and_further_fields(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
-    rows = [
-        {"id": 1, "prompt": "one", "system": "Be brief.", "temperature": 0.5},
-        {"id": 2, "messages": [{"role": "user", "content": "two"}]},
-    ]
-    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    done = call("batch", str(tmp_path / "in.jsonl"), "--workers", "1", *here)
-    assert done.returncode == 0, done.stderr
-    printed = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(line["id"], line["answer"]) for line in printed] == [(1, "one"), (2, "two")]
-    bodies = [request.json() for request in emulator.requests]
-    assert [len(body["messages"]) for body in bodies] == [2, 1]
-    assert bodies[0]["temperature"] == 0.5
-
-
 def test_files_of_the_batch_api_go_in_and_out(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     def request(name: str, text: str) -> str:
         body = {"model": "gpt-4", "messages": [{"role": "user", "content": text}], "max_tokens": 9}

@@ -370,8 +370,10 @@ def test_a_row_names_no_file_for_the_embedded_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, model: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "in.csv").write_text(f"prompt,model\none,\ntwo,{model}\n", encoding="utf-8")
-    done = call("batch", "in.csv", "-p", provider)
+    lines = [json.dumps({"prompt": "one", "model": None}), json.dumps({"prompt": "two", "model": model})]
+    (tmp_path / "in.csv").write_text("id\n1\n", encoding="utf-8")
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    done = call("batch", "in.jsonl", "-p", provider)
     assert_refused(done, f"prompt 2: the model '{model}' is a file, which only -m can name for the embedded model")
 
 

@@ -122,10 +122,11 @@ def test_a_price_of_a_model_that_did_not_answer_is_told_with_the_names_that_coun
     (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
     given = [part for price in prices for part in ("--price", price)]
     command = ["batch", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out.csv"), "-p", f"{emulator.url}/v1", *given]
-    estimated = call(*command, "--estimate").stderr
-    assert estimated == (f"Note: --price names {told}\n".replace("that answered", "that is asked") if told else "")
-    assert call(*command).stderr == (f"Note: --price names {told}\n" if told else "")
-    assert call(*command).stderr == ""  # nothing was sent
+    own = "Note: the rows' own model is sent with their prompts\n"
+    noted = f"{own}Note: --price names {told}\n" if told else own
+    assert call(*command, "--estimate").stderr == noted.replace("that answered", "that is asked")
+    assert call(*command).stderr == noted
+    assert call(*command).stderr == own  # nothing was sent
 
 
 def test_a_model_has_the_name_that_is_asked_and_the_one_that_the_service_gives() -> None:

@@ -251,6 +251,8 @@ def command(
         return results.estimate().unused
 
     with client:
+        if told := files.told_of_options(rows):
+            note(told)
         if estimate:
             is_free = client.provider.priced_at == ""  # whatever --price says, as the embedded model is
             behind = 0 if is_new or hosted else unused()

@@ -1,0 +1,44 @@
+"""Options that rows have of their own, and columns that are called like options."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from g4f_lite.emulator import Emulator
+
+from .command import assert_refused, call
+
+
+def test_json_lines_may_have_options_and_further_fields(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "prompt": "one", "system": "Be brief.", "temperature": 0.5, "seed": 7, "user": "Ada"},
+        {"id": 2, "messages": [{"role": "user", "content": "two"}]},
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.jsonl"), "--workers", "1", *here)
+    assert done.returncode == 0, done.stderr
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["id"], line["answer"]) for line in printed] == [(1, "one"), (2, "two")]
+    bodies = [request.json() for request in emulator.requests]
+    assert [len(body["messages"]) for body in bodies] == [2, 1]
+    assert (bodies[0]["temperature"], bodies[0]["seed"], "user" in bodies[0]) == (0.5, 7, False)
+    assert "Note: the rows' own system, temperature and seed are sent with their prompts" in done.stderr
+
+
+def test_only_the_prompt_of_a_table_is_sent(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    """What a table says of a model or a temperature may be what its rows are about."""
+    (tmp_path / "in.csv").write_text("prompt,model,temperature\none,Golf,21.5\n", encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), *here)
+    assert "Note: the columns model and temperature are not sent: of a table only the prompt is" in done.stderr
+    body = emulator.requests[-1].json()
+    assert (body["model"], "temperature" in body) == ("echo", False)
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        assert [(row["model"], row["temperature"]) for row in csv.DictReader(file)] == [("Golf", "21.5")]
+
+
+def test_an_option_of_a_row_with_a_wrong_type_is_named(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"prompt": "one"}\n{"prompt": "two", "temperature": "hot"}', encoding="utf-8")
+    done = call("batch", str(tmp_path / "in.jsonl"), *here)
+    assert_refused(done, "prompt 2: temperature must be a number, not 'hot'")
