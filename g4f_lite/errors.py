@@ -8,7 +8,8 @@
     │   ├── AuthenticationError         a rejected key, or a token rejected after one refresh
     │   ├── ChallengeError              a bot challenge or captcha page
     │   ├── ServiceError                the service's own error message
-    │   │   └── ContextLengthExceededError  a prompt that is too long for the model
+    │   │   ├── ContextLengthExceededError  a prompt that is too long for the model
+    │   │   └── ContentFilterError  a prompt, or an answer, that the service's filter holds back
     │   ├── HookError                   a mistake in the code of a provider
     │   ├── ResponseFormatError         an answer that violates the protocol or a size limit
     │   │   ├── NotJsonError            text that is not JSON, where Answer.json() or a tool needs it
@@ -52,7 +53,6 @@ import requests
 _TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _HARMLESS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *_TURNING), "\N{REPLACEMENT CHARACTER}")
 _HARMLESS |= {ord("\n"): "\n", ord("\t"): "\t", ord("\r"): ""}
-
 # Where texts are joined by semicolons: the period of "Slow down.; try again", the semicolon of "Is it on?; start it".
 _DOUBLE_MARKS = r"(?<!\.)[.。](?=; )|(?<=[?!]);(?= )"
 PARTIAL_HINT = "; what had arrived is in .partial of this error"
@@ -98,9 +98,8 @@ class G4FLiteError(Exception):
     ) -> None:
         message = sanitize(message)  # it may quote a service
         super().__init__(message)
-        self.message = message
-        self.provider, self.step, self.attempts = provider, step, attempts
-        self.elapsed, self.waited = elapsed, 0.0
+        self.message, self.provider, self.step = message, provider, step
+        self.attempts, self.elapsed, self.waited = attempts, elapsed, 0.0
         self.partial, self.skipped, self.after_calls = partial, skipped, False
 
     def __str__(self) -> str:
@@ -197,6 +196,10 @@ class ServiceError(ProviderError):
 
 class ContextLengthExceededError(ServiceError):
     """A prompt that is too long for the model: shorten it, trim the conversation, or use a larger context."""
+
+
+class ContentFilterError(ServiceError):
+    """A prompt, or an answer, that the service's filter holds back: the same prompt fails again."""
 
 
 class HookError(ProviderError):
@@ -303,10 +306,7 @@ class ModelNotSupportedError(G4FLiteError, ValueError):
         super().__init__(message, **context)
         self.status, self.body, self.request_id = status, body, request_id
 
-    @property
-    def status_code(self) -> int | None:
-        """The HTTP status, by the name that OpenAI's client uses."""
-        return self.status
+    status_code = ProviderError.status_code
 
 
 class ProviderNotFoundError(G4FLiteError, ValueError):

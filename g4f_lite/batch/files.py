@@ -20,8 +20,10 @@ _OTHER_DELIMITERS = ";\t|"  # of files that are called .csv nevertheless
 _ASKED = ("prompt", "messages")
 # The fields of a JSON line that are options of its prompt.  Others are carried along, as are all columns of a table: a
 # temperature or a model may be what it is about, and a number would be a text.
-_OPTIONS = ("model", "system", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed")
-_OPTIONS += ("presence_penalty", "frequency_penalty", "reasoning_effort")
+_OPTIONS = (
+    *("model", "system", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed"),
+    *("presence_penalty", "frequency_penalty", "reasoning_effort"),
+)
 # Arguments that are no fields of OpenAI's API: a file does not say where prompts go, which other files are read, or how
 # long a call takes.
 _NOT_IN_BODY = {"extra_body", "extra_headers", "extra_query", "prompt", "provider"}

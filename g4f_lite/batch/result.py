@@ -132,7 +132,7 @@ class Result(OfBatch, Generic[T]):
     @property
     def finish_reason(self) -> str | None:
         """Why the answer ended, or None."""
-        return None if self.answer is None else self.answer.finish_reason
+        return getattr(self.error, "finish_reason", None) if self.answer is None else self.answer.finish_reason
 
     @property
     def refusal(self) -> str | None:

@@ -107,7 +107,7 @@ def test_a_batch_in_which_one_row_stays_wrong_is_an_error(emulator: Emulator, he
     done = call("batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here)
     assert done.returncode == 1
     assert "2 of 2 prompts failed" in done.stderr
-    assert "the same command" not in done.stderr
+    assert "; the same command sends the failed rows again" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes the streams")

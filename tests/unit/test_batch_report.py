@@ -64,6 +64,12 @@ def test_a_refusal_in_the_place_of_json_is_a_refusal() -> None:
     assert (results[0].refusal, results.usage.refused) == ("I cannot do that.", 1)
 
 
+def test_why_an_answer_without_text_ended_is_told() -> None:
+    error = EmptyResponseError("empty", finish_reason="content_filter")
+    assert Result(0, "one", error=error).finish_reason == "content_filter"
+    assert Result(0, "one", error=ServiceError("no")).finish_reason is None
+
+
 def failed(*messages: str) -> list[Result[Any]]:
     return [Result(index, "one", error=ServiceError(message)) for index, message in enumerate(messages)]
 

@@ -104,6 +104,10 @@ def test_g4f_options_that_ask_for_nothing_are_accepted():
     [
         ({"extra_body": {"n": 2}}, "extra_body has n=2: this gives one answer"),
         ({"extra_body": "n"}, "extra_body must be a dict, not str"),
+        ({"temperature": "hot"}, "temperature must be a number, not 'hot'"),
+        ({"top_p": True}, "top_p must be a number, not True"),
+        ({"max_tokens": "7"}, "max_tokens must be a whole number, not '7'"),
+        ({"seed": 1.5}, "seed must be a whole number, not 1.5"),
         ({"response_format": "json"}, "response_format must be a dict, not str"),
         ({"response_format": dict}, "response_format must be a dict; for an answer of a type write client.ask"),
     ],

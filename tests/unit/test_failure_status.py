@@ -9,6 +9,7 @@ from g4f_lite import (
     AllProvidersFailedError,
     AuthenticationError,
     ChallengeError,
+    ContentFilterError,
     ContextLengthExceededError,
     DeadlineExceededError,
     G4FLiteError,
@@ -59,6 +60,7 @@ def after(seconds: int) -> list[tuple[str, str]]:
         ([REFUSED, REFUSED], (502, None), (502, "upstream_authentication", NEVER)),
         ([NO_CREDIT, NO_CREDIT], (502, None), (429, "insufficient_quota", NEVER)),
         ([ServiceError("no such option", status=422)], (502, None), (422, None, [])),
+        ([ContentFilterError("no", status=403)], (502, None), (400, "content_filter", [])),
         # The members of a chain in a chain count like others.
         ([AllProvidersFailedError("none", errors=[REFUSED, LIMITED]), SKIPPED], (503, "7"), (503, None, after(7))),
         ([AllProvidersFailedError("none", errors=[SILENT, REFUSED]), REFUSED], (504, None), (504, "timeout", NEVER)),

@@ -14,6 +14,7 @@ import responses
 
 from g4f_lite import (
     AuthenticationError,
+    ContentFilterError,
     ContextLengthExceededError,
     G4FLiteError,
     ModelNotSupportedError,
@@ -38,6 +39,7 @@ PNG = b"\x89PNG\r\n\x1a\n rest"
 PNG_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgogcmVzdA=="}}
 AT_ONCE = RetryPolicy(backoff=0)
 OURS = RetryPolicy().statuses
+WHOLE_NUMBERS = ("max_tokens", "max_completion_tokens", "seed")
 Web = responses.RequestsMock
 
 
@@ -121,6 +123,7 @@ def test_an_own_session_signs_where_there_is_no_key(key: str | None, expected: s
 def test_every_option_is_sent_as_it_is(provider: OpenAICompatible, web: Web) -> None:
     web.post(CHAT, HELLO)
     options: dict[str, Any] = {name: {"of": [name, 0, None, "ü"]} for name in OPTIONS - EXTRAS - {"extra_body", "n"}}
+    options |= dict.fromkeys(("temperature", "top_p", "presence_penalty", "frequency_penalty", *WHOLE_NUMBERS), 1)
     options["tools"] = [options["tools"], 5]
     provider.create(messages="Hi", **options)
     body = sent(web)
@@ -216,6 +219,9 @@ def test_a_servers_trouble(status: int, body: str, provider: OpenAICompatible, w
     ("status", "write", "error", "kind", "attempts"),
     [
         (400, json.dumps, {"message": "too long", "code": "context_length_exceeded"}, ContextLengthExceededError, 1),
+        (400, json.dumps, {"message": "no", "code": "content_filter"}, ContentFilterError, 1),
+        (400, json.dumps, {"message": "no", "code": "data_inspection_failed"}, ContentFilterError, 1),
+        (403, json.dumps, {"message": "Your input was flagged", "code": 403}, ContentFilterError, 1),
         (400, json.dumps, {"message": "no such model", "code": "model_not_found"}, ModelNotSupportedError, 1),
         (404, json.dumps, {"message": "The model `m` does not exist"}, ModelNotSupportedError, 1),
         (401, json.dumps, {"message": "Incorrect API key provided"}, AuthenticationError, 1),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from g4f_lite.errors import (
     AuthenticationError,
     ChallengeError,
+    ContentFilterError,
     DeadlineExceededError,
     EmptyResponseError,
     G4FLiteError,
@@ -199,6 +200,7 @@ STATUS_AT_ONCE = raised(ResponseStatusError)
 CHALLENGE = raised(ChallengeError)
 FOLLOWED = Outcome(ResponseStatusError, "followed")  # a redirect, to where nothing is
 SERVICE = raised(ServiceError)
+FILTERED = raised(ContentFilterError)
 LIMIT = repeated(RateLimitError)
 QUOTA = raised(QuotaExceededError)
 FORMAT = raised(ResponseFormatError)

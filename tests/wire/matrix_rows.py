@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from g4f_lite.errors import (
+    ContentFilterError,
     DeadlineExceededError,
     QuotaExceededError,
     RateLimitError,
@@ -34,6 +35,7 @@ from .matrix_outcomes import (
     CUT,
     DROPPED,
     EMPTY,
+    FILTERED,
     FIRST,
     FOLLOWED,
     FORMAT,
@@ -207,12 +209,12 @@ def _own_errors() -> list[Row]:
         _instead("error", (STATUS, SERVICE, SERVICE, SERVICE)),
         _instead("limit", (LIMIT, QUOTA, QUOTA, LIMIT)),
         _instead("quota", each(QUOTA)),
-        _instead("success_false", each(SERVICE)),
+        _instead("success_false", (FILTERED, SERVICE, SERVICE, SERVICE)),
         _instead("token", REFUSALS),
         _row("error", 1, each(kept(ServiceError))),
         _row("limit", 1, (kept(RateLimitError), *2 * (kept(QuotaExceededError),), kept(RateLimitError))),
         _row("quota", 1, each(kept(QuotaExceededError))),
-        _row("success_false", 1, each(kept(ServiceError))),
+        _row("success_false", 1, (kept(ContentFilterError), *3 * (kept(ServiceError),))),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    ContentFilterError,
     ContextLengthExceededError,
     DeadlineExceededError,
     G4FLiteError,
@@ -67,6 +68,8 @@ def api_error(error: Exception) -> ApiError:
         return ApiError(404, message, code="model_not_found", param="model")
     if isinstance(error, ContextLengthExceededError):
         return ApiError(400, message, code="context_length_exceeded")
+    if isinstance(error, ContentFilterError):
+        return ApiError(400, message, code="content_filter")
     if isinstance(error, QuotaExceededError):
         return ApiError(429, message, "insufficient_quota", "insufficient_quota", headers=[NEVER_RETRY])
     if isinstance(error, RateLimitError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import (
     AuthenticationError,
+    ContentFilterError,
     G4FLiteError,
     ModelNotSupportedError,
     ProviderError,
@@ -34,6 +35,8 @@ _FAILED_STATES = ("error", "failed", "fail", "failure")
 # Patterns are compiled by re at their first use: a failure needs them, an import does not.
 _FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable"
 _LOADING = r"(?i)\s*loading (?:the )?model\b|.{0,300}\bis (?:currently |still )?loading\b"
+# Codes of Azure and OpenAI, Alibaba, and Mistral.
+_FILTERED = r"content_?(?:filter|policy)|responsibleai|data_?inspection_?failed|moderation|guardrail"
 _WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
 
 
@@ -178,6 +181,8 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         kind = AuthenticationError
     elif code == 402:
         kind = QuotaExceededError
+    elif is_moderated or re.search(_FILTERED, label):
+        kind = ContentFilterError
     elif status == 503 and re.match(_LOADING, said) and not re.search(_WORDS_OF_FAILURE, said):
         return _still_loading(text)
     elif is_passing:
