@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
 from urllib3.poolmanager import PoolManager
 
 from ..errors import G4FLiteError
@@ -199,12 +200,13 @@ class UnderDeadline:
         transfer = running_transfer.get()
         if transfer is None:
             return super()._new_conn()  # type: ignore[misc,no-any-return]
-        sock = open_socket(self, transfer)
+        held = sock = open_socket(self, transfer)
         try:
             # ssl.wrap_socket detaches this object from the connection, so the deadline holds a second one.
             # By sock.dup(), because on Windows os.dup() knows no sockets.
-            self._twin = sock.dup()
-            transfer.deadline.hold(self._twin)
+            if isinstance(self, HTTPSConnection):
+                held = self._twin = sock.dup()
+            transfer.deadline.hold(held)
             sock.settimeout(transfer.deadline.limit_handshake())
         except BaseException:  # such as the end of the call, just now
             sock.close()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from urllib.parse import quote, unquote
 
 SHORTEST_SECRET = 4  # characters; to hide shorter ones would make a text unreadable and hide nothing
@@ -12,6 +15,8 @@ SHORTEST_PART = 8  # characters of a secret that stands beside other words, or i
 # Characters of a text, each once for each spelling, in up to half a second: a service can set as many cookies as it
 # wants before it sends a long text.  100 secrets are looked for in the 4 MiB that are kept of an answer.
 MAX_SEARCHED = 500_000_000
+MAX_ESCAPES = 200_000  # that are decoded in a text, in about as long
+MAX_PLACES = 100_000  # of secrets in a text
 _LEVELS = 4  # as JSON that is quoted in JSON is escaped twice, and a secret may look like something escaped
 # In HTML a number may begin with zeros, and it, and the oldest names, may lack the semicolon, unless what follows is an
 # escape, which may stand for the rest of it.
@@ -41,27 +46,82 @@ class Spellings:
         encoded = (form for secret in secrets for form in (quote(secret, safe=""), repr(secret)[1:-1]))
         self._written = self._forms.union(encoded)
 
-    def places(self, text: str) -> Iterator[Place]:
+    def places(self, text: str) -> list[Place]:
         """Find where secrets begin and end in a text.
 
         A secret that was cut at its end counts if half of it is there, and a short plain word only where it stands
-        alone.  Of a text that is too long to be searched for so many secrets, the end counts as one.
+        alone.  Of a text that is too long to be searched for so many secrets, or has too many escapes, the end counts
+        as one, and the whole of a text that has very many.
         """
-        most = MAX_SEARCHED // max(1, len(self._written))
-        if len(text) > most:
-            yield most, len(text)
-            text = text[:most]
-        for form in self._written:
-            yield from _places(text, form)
-        plain = text
-        for level in range(1, _LEVELS + 1) if self._forms else ():
-            decoded = _decoded(plain)
-            if decoded == plain:
-                return
-            plain = decoded
-            if found := [place for form in self._forms for place in _places(plain, form)]:
-                origins = _origins(text, level)
-                yield from ((origins[start], origins[end]) for start, end in found)
+        places: list[Place] = []
+        searched = min(len(text), MAX_SEARCHED // max(1, len(self._written)))
+        plain, forms, left, levels = text[:searched], self._written, MAX_ESCAPES, _Levels()
+        while forms:
+            for form in forms:
+                places += levels.in_text(islice(_places(plain, form), MAX_PLACES))
+                if len(places) >= MAX_PLACES:
+                    return [(0, len(text))]
+            if len(levels) == _LEVELS:
+                break
+            decoded = _Decoded(plain, left)
+            searched = min(searched, levels.origin(decoded.read))
+            if decoded.text == plain[: decoded.read]:
+                break
+            levels.append(decoded)
+            plain, forms, left = decoded.text, self._forms, left - decoded.escapes
+        return places if searched == len(text) else [*places, (searched, len(text))]
+
+
+class _Decoded:
+    """A text whose escapes stand for characters.
+
+    :param text: the text
+    :param most: how many escapes are decoded
+    :ivar text: what was decoded
+    :ivar read: up to where in the text that is; at the first escape too many it ends
+    :ivar escapes: how many there were
+    """
+
+    def __init__(self, text: str, most: int) -> None:
+        pieces: list[str] = []
+        self._after = array("L")  # where in the decoded text an escape has ended
+        self._added = array("L")  # how much further on that is in the text
+        length = self.read = self.escapes = 0
+        for found in re.finditer(_ESCAPED, text):
+            if self.escapes == most:
+                pieces.append(text[self.read : found.start()])
+                self.read = found.start()
+                break
+            self.escapes += 1
+            character = _character(found[0])
+            pieces += (text[self.read : found.start()], character)
+            length += found.start() - self.read + len(character)
+            self.read = found.end()
+            self._after.append(length)
+            self._added.append(self.read - length)
+        else:
+            pieces.append(text[self.read :])
+            self.read = len(text)
+        self.text = "".join(pieces)
+
+    def origin(self, place: int) -> int:
+        """Return where in the text a place in what was decoded is."""
+        before = bisect_right(self._after, place)
+        return place + self._added[before - 1] if before else place
+
+
+class _Levels(list[_Decoded]):
+    """A text that was decoded, decoded again, and so on."""
+
+    def origin(self, place: int) -> int:
+        """Return where in the first text a place in the last one is."""
+        for level in reversed(self):
+            place = level.origin(place)
+        return place
+
+    def in_text(self, places: Iterable[Place]) -> Iterator[Place]:
+        """Return where in the first text places in the last one are."""
+        return ((self.origin(start), self.origin(end)) for start, end in places)
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -92,20 +152,6 @@ def _places(text: str, secret: str) -> Iterator[Place]:
             end += 1
         yield start, end
         start = text.find(probe, end)
-
-
-def _origins(text: str, levels: int) -> list[int]:
-    """Return for each character of a text that is decoded some times, and for its end, its place in the text."""
-    origins = list(range(len(text) + 1))
-    for _ in range(levels):
-        pieces, kept, end = [], [], 0
-        for found in re.finditer(_ESCAPED, text):
-            pieces += [text[end : found.start()], decoded := _character(found[0])]
-            kept += origins[end : found.start() + len(decoded)]
-            end = found.end()
-        text = "".join((*pieces, text[end:]))
-        origins = [*kept, *origins[end:]]
-    return origins
 
 
 @functools.lru_cache(1024)
