@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -87,18 +87,27 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the cases of each ``product`` with ``once``, but for a diagonal, in which each value of each kind is met."""
-    products: dict[object, list[pytest.Function]] = {}
-    for item in items:
-        is_left_out = any(item.get_closest_marker(name) for name in ("long", "once"))
-        if isinstance(item, pytest.Function) and item.get_closest_marker("product") and not is_left_out:
-            products.setdefault((item.parent, item.originalname), []).append(item)
-    for cases in products.values():
+    """Mark cases with ``once``: of a ``product`` those beside a diagonal, in which each value of each kind is met."""
+    for cases in _cases(items, "sampled"):
+        for number, item in enumerate(cases):
+            if number % item.get_closest_marker("sampled").args[0]:  # type: ignore[union-attr]
+                item.add_marker(pytest.mark.once)
+    for cases in _cases(items, "product"):
         kinds = [list(dict.fromkeys(values)) for values in zip(*map(_values, cases), strict=True)]
         every_day = {tuple(kind[number % len(kind)] for kind in kinds) for number in range(max(map(len, kinds)))}
         for item in cases:
             if _values(item) not in every_day:
                 item.add_marker(pytest.mark.once)
+
+
+def _cases(items: list[pytest.Item], name: str) -> Iterable[list[pytest.Function]]:
+    """Return the cases of each test that has a mark, and is for every day."""
+    found: dict[object, list[pytest.Function]] = {}
+    for item in items:
+        is_left_out = any(item.get_closest_marker(other) for other in ("long", "once"))
+        if isinstance(item, pytest.Function) and item.get_closest_marker(name) and not is_left_out:
+            found.setdefault((item.parent, item.originalname), []).append(item)
+    return found.values()
 
 
 def _values(item: pytest.Function) -> tuple[tuple[int, ...], ...]:

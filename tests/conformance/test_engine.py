@@ -206,6 +206,7 @@ def test_a_prompt_that_is_too_long_is_understood_as_the_server_of_llama_cpp_says
     assert (caught.value.status, caught.value.attempts) == (400, 1)
 
 
+@pytest.mark.once
 def test_text_does_not_act_as_a_control_token(local: Local) -> None:
     def tokens(text: str) -> int:
         usage = local.create(messages=text, max_tokens=1).usage
@@ -256,6 +257,7 @@ class TestBadFiles:
             Local(path, retry=None).create(messages="Hello")
         assert capfd.readouterr() == ("", "")
 
+    @pytest.mark.once
     def test_the_engines_reason_is_told(self, tiny: Path, tmp_path: Path) -> None:
         """Its first line, and not its last, which says only that it gives up."""
         model, projector = tmp_path / "model.gguf", write_tiny_projector(tmp_path / "projector.gguf")
@@ -275,6 +277,7 @@ class TestBadFiles:
         assert re.search(reasoned, of_projector)
 
 
+@pytest.mark.once
 def test_an_import_starts_nothing() -> None:
     code = """
 import os, sys, threading

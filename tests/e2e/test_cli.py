@@ -50,6 +50,7 @@ def test_prints_each_piece_at_once_and_ctrl_c_ends_it(emulator: Emulator, here: 
     assert (child.returncode, rest, said) == (INTERRUPTED, b"", b"\n")
 
 
+@pytest.mark.once
 @pytest.mark.skipif(sys.platform == "win32", reason="shells of Unix")
 def test_ctrl_c_ends_a_loop_of_the_shell(emulator: Emulator, here: list[str], interruptible: None) -> None:
     emulator.answer(["The", " sky"])
@@ -193,6 +194,7 @@ def test_the_help_says_what_each_command_does_without_cutting_it_off(group: list
     assert [line for line in listed if not re.fullmatch(r"  \w+ +[A-Z].*[^.]\.", line)] == []
 
 
+@pytest.mark.once
 def test_the_installed_command_is_this_one() -> None:
     command = shutil.which("g4f-lite", path=str(Path(sys.executable).parent))
     if command is None:

@@ -128,6 +128,7 @@ def test_the_screen_shows_what_the_answer_is_at_once(text: str, cuts: list[int],
     assert_shown(text, cuts, width, height)
 
 
+@pytest.mark.once
 @SOME
 @given(**RESIZED)
 def test_no_word_is_lost_or_repeated_when_the_terminal_is_resized(

@@ -42,6 +42,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("size", [1, 50, 500])
 @pytest.mark.parametrize("which", TEXTS)
 def test_it_is_written_as_it_is(which: str, size: int) -> None:

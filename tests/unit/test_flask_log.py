@@ -176,6 +176,7 @@ def test_errors_are_in_the_log_of_an_app_that_configures_none(
         assert log.count(text) == 1, text
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("config", "environment", "path", "told"),
     [

@@ -35,6 +35,7 @@ def _seconds(function: Callable[[str], Any], text: str) -> float:
     return time.thread_time() - began
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("function", "unit", "length"),
     [

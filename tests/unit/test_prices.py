@@ -270,5 +270,6 @@ assert client.usage.known_cost > 0
 """
 
 
+@pytest.mark.once
 def test_prices_are_loaded_when_they_are_used_and_nothing_is_downloaded(prices: Any) -> None:
     subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True)

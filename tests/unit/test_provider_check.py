@@ -203,6 +203,7 @@ class SendsItself(Quill):
         return super().request(prompt, token)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -259,6 +260,7 @@ class NeverGivesUp(Quill):
                 return
 
 
+@pytest.mark.once
 def test_a_request_that_never_gives_up_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider_check, "CALL_SECONDS", 0.3)
     with pytest.raises(AssertionError, match=r"no error in 0\.3 s; let errors of a request end it"):

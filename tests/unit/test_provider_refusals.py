@@ -97,6 +97,7 @@ DENIED = '{"denied": "no such user"}'
 REFUSED = Reply(status=401, body=DENIED)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("kind", "refusal", "message"),
     [

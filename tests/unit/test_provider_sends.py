@@ -171,6 +171,7 @@ class RefusesWebImages(NoWebImages):
             raise ValueError("RefusesWebImages takes images only as bytes and files")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("kind", "message"),
     [

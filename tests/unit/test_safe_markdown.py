@@ -342,6 +342,7 @@ def test_an_answer_is_shown_so() -> None:
     assert answer._repr_markdown_() == "[x](http://e.test/?q=it) &lt;script>"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "unit",
     [

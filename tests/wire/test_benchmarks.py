@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import requests
 
+pytestmark = pytest.mark.once  # the benchmarks are the same on each Python
+
 ROOT = Path(__file__).parents[2]
 
 

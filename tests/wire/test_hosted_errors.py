@@ -173,6 +173,7 @@ def test_lines_that_an_earlier_version_kept_are_failures(
     assert error.partial == '{"name": "Oslo"}'
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.product
 @pytest.mark.parametrize("letter", ["x", "\x00", "é", "\N{GRINNING FACE}"], ids=ascii)
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ WAYS: dict[str, tuple[int, Callable[[Client], object]]] = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("way", WAYS)
 def test_attempts_of_one_call(way: str, provide: Provide) -> None:
     attempts, call = WAYS[way]

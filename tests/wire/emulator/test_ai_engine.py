@@ -218,6 +218,7 @@ def test_event_logs() -> None:
         assert "subtype" not in site_client.submit(stream=True).text
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("version", "serial"), [("2.8.4", False), ("2.8.5", True), ("2.8.9", True), ("2.8.10", False)])
 def test_some_versions_serve_one_request_of_a_php_session_at_a_time(version: str, serial: bool) -> None:
     running = 0
