@@ -191,7 +191,9 @@ class ChallengeError(ProviderError):
 
 
 class ServiceError(ProviderError):
-    """The service's own error message, whatever the HTTP status."""
+    """The service's own error message; ``in_answer`` is True if it says inside an answer that it failed itself."""
+
+    in_answer = False
 
 
 class ContextLengthExceededError(ServiceError):
@@ -389,10 +391,7 @@ class TurnsExceededError(G4FLiteError):
 
 
 class MissingDependencyError(G4FLiteError, ImportError):
-    """An optional package that is not installed; the message says how to install it.
-
-    In a program that PyInstaller or the like has made, which has no pip, it says that the program lacks the package.
-    """
+    """A missing optional package; the message says how to install it, or that a program of PyInstaller lacks it."""
 
     def __init__(self, message: str, **context: Any) -> None:
         if getattr(sys, "frozen", False):

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable
 
-from ..errors import G4FLiteError
+from ..errors import G4FLiteError, StreamInterruptedError
 from ..providers.failure_words import is_skipped
 from . import causes
 from .plan import Plan
@@ -99,6 +99,6 @@ class Again:
             return False
         logger.info("prompts[%s] will be sent once more: %s", self._plan.label(task.index), error)
         task.has_failed = True
-        if causes.is_unanswered(error):  # a service that does not answer any more stops the batch
+        if not isinstance(error, StreamInterruptedError):  # as of all calls in progress where a server is restarted
             self._count_failure(error)
         return True

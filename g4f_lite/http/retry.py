@@ -288,6 +288,8 @@ def is_retryable(error: BaseException | None, policy: RetryPolicy, most: float) 
     asked = error.retry_after if isinstance(error, ProviderError) else None
     if isinstance(error, ProviderError) and not error.may_retry:
         return False
+    if isinstance(error, ServiceError) and error.in_answer:  # the prompt was taken, and may be billed
+        return False
     if asked is not None and asked > min(policy.max_retry_after, most):
         return False
     if isinstance(error, TransportError):

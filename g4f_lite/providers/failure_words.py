@@ -77,7 +77,7 @@ def words_of(error: G4FLiteError) -> str | None:
         return None  # as by the caller's own max_tokens, or a filter, behind which Gemini has no choices
     if isinstance(error, AllProvidersFailedError) and not any(map(words_of, error.errors)):
         return None
-    words = _WORDS[kind]
+    words = "an error" if isinstance(error, ServiceError) and error.in_answer else _WORDS[kind]
     if isinstance(error, TransportError):
         codes = (link.errno for link in links_of(error) if isinstance(link, OSError) and error.cause == "connection")
         code = next(filter(None, codes), None)  # the system's, such as that of a refused connection

@@ -338,7 +338,7 @@ def test_failures_of_the_service_stop_the_batch_and_the_same_command_goes_on(
     told += (
         f"{tmp_path / 'out.jsonl.store'}, their rows in {tmp_path / 'out.jsonl.partial'}, and the same command goes on"
     )
-    assert_failed(done, "the batch stopped after 1 answer and 2 failures: ", told, code=3)
+    assert_failed(done, "the batch stopped after 1 answer: ", told, code=3)
     emulator.reset()
     assert call(*bad_rows).returncode == 0
     assert asked(emulator) == [f"row {number}" for number in range(1, 20)]

@@ -229,6 +229,11 @@ def after_calls(error: G4FLiteError) -> G4FLiteError:
     return error
 
 
+def in_answer(error: ServiceError) -> ServiceError:
+    error.in_answer = True  # the service failed itself
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -238,6 +243,8 @@ def after_calls(error: G4FLiteError) -> G4FLiteError:
         (ResponseStatusError("boom", status=500), (False, True)),
         (after_calls(ResponseStatusError("boom", status=500)), (False, False)),
         (ServiceError("boom", status=500, may_retry=False), (False, False)),
+        (in_answer(ServiceError("The server had an error", status=500)), (False, True)),
+        (ServiceError("no such option", status=None), (False, False)),
         (ResponseFormatError("got a web page", status=200), (False, True)),
         (ResponseFormatError("more than 64 MiB", partial="a"), (False, False)),
         (OutputError("no city"), (False, False)),

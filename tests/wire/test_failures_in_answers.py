@@ -19,6 +19,8 @@ from g4f_lite import (
     RetryPolicy,
     ServiceError,
 )
+from g4f_lite.http.retry import may_pass
+from g4f_lite.providers.failure_words import is_of_one_prompt
 
 from .conftest import Ask, Provide
 from .openai_answers import STOP, completion, data, piece, refused, streamed, whole
@@ -288,3 +290,27 @@ def test_a_failure_in_an_answer_is_not_sent_again_whatever_its_code(provide: Pro
     with RawServer(every(*[answer] * 3)) as server, pytest.raises(ServiceError) as caught:
         provide(server, retry=RetryPolicy(backoff=0)).ask("hi")
     assert (caught.value.status, len(server.requests)) == (502, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ({"message": "The server had an error while processing your request", "type": "server_error"}, 500),
+        ({"message": "Internal Server Error", "code": 500}, 500),
+        ({"message": "Overloaded", "type": "overloaded_error"}, 529),
+        ({"message": "Provider disconnected", "code": 502}, 502),
+        ({"message": "no such option", "code": 400, "type": "server_error"}, None),
+        ({"message": "no such option", "type": "invalid_request_error"}, None),
+    ],
+)
+def test_a_service_that_failed_itself_is_told_from_one_that_refuses_a_prompt(
+    provide: Provide, error: dict[str, Any], status: int | None
+) -> None:
+    """Also to a batch, which asks once more, and to a chain, which leaves such a member out."""
+    with RawServer(every(streamed({"error": error}))) as server, pytest.raises(ServiceError) as caught:
+        provide(server).ask("hi")
+    assert caught.value.in_answer is (status is not None)
+    assert is_of_one_prompt(caught.value) is (status is None)
+    assert may_pass(caught.value) is (status is not None)
+    if status is not None:
+        assert caught.value.status == status

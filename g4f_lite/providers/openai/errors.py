@@ -37,6 +37,8 @@ _FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|ex
 _LOADING = r"(?i)\s*loading (?:the )?model\b|.{0,300}\bis (?:currently |still )?loading\b"
 # Codes of Azure and OpenAI, Alibaba, and Mistral.
 _FILTERED = r"content_?(?:filter|policy)|responsibleai|data_?inspection_?failed|moderation|guardrail"
+# Codes that say that the service itself failed, inside an answer whose status says that all is well.
+_OF_SERVICE = r"server_?error|internal_?(?:server )?error|api_error|overloaded|unavailable"
 _WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
 
 
@@ -75,7 +77,9 @@ def failure_of_choice(choice: dict[str, Any]) -> G4FLiteError | None:
         return failure
     own = text_in(choice, "native_finish_reason", "stop_reason")
     more = f" ({own!r})" if own and own != reason else ""
-    return with_body(ServiceError(f"the service broke the answer off with finish_reason {reason!r}{more}"), choice)
+    text = f"the service broke the answer off with finish_reason {reason!r}{more}"
+    is_of_model = "malformed" in str(reason).lower()  # as a function call that the model wrote wrong
+    return with_body(ServiceError(text) if is_of_model else _failed_in_answer(text, 500), choice)
 
 
 def _of_answer(told: Any, sent: dict[str, Any]) -> G4FLiteError:
@@ -183,11 +187,23 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
         kind = QuotaExceededError
     elif is_moderated or re.search(_FILTERED, label):
         kind = ContentFilterError
+    elif status is None and (code in PASSING_STATUSES or (code is None and re.search(_OF_SERVICE, label))):
+        return _failed_in_answer(text, code or (529 if "overloaded" in label else 500))
     elif status == 503 and re.match(_LOADING, said) and not re.search(_WORDS_OF_FAILURE, said):
         return _still_loading(text)
     elif is_passing:
         return ResponseStatusError(text, status=status)
     return kind(text, status=code, may_retry=False)
+
+
+def _failed_in_answer(text: str, status: int) -> ServiceError:
+    """Make the error of a service that failed after it had taken the prompt: it may be billed, and works later.
+
+    :param status: the status that such a failure has where it is told in time
+    """
+    error = ServiceError(text, status=status)
+    error.in_answer = True
+    return error
 
 
 def _still_loading(text: str) -> ResponseStatusError:
