@@ -25,7 +25,7 @@ def check_installed() -> None:
     try:
         import genai_prices  # noqa: F401
     except ImportError as error:
-        message = 'the cost of calls needs genai-prices: pip install "g4f-lite[prices]"'
+        message = 'the cost of calls needs price=(P, A), or genai-prices: pip install "g4f-lite[prices]"'
         raise MissingDependencyError(message) from error
 
 

@@ -11,7 +11,7 @@ from ..errors import MissingDependencyError, ResponseFormatError
 from .failure import checking_arguments
 from .notes import note
 
-UNCHECKED = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
+_UNCHECKED = 'that the answer fits the schema is not checked without jsonschema: pip install "g4f-lite[typed]"'
 
 
 def with_output(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def format_check(options: Mapping[str, Any]) -> Callable[[str], object] | None:
         with checking_arguments():
             json_format = JsonFormat(wanted)
     except MissingDependencyError:
-        tell_once = functools.cache(lambda: note(UNCHECKED))
+        tell_once = functools.cache(lambda: note(_UNCHECKED))
 
         def unchecked(text: str) -> None:
             tell_once()  # not before there is an answer: a provider may refuse a schema for want of the same package

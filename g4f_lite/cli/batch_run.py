@@ -32,7 +32,7 @@ from .notes import is_quiet, note
 from .options import named_members
 from .spending import Unpriced
 
-_SHOWN_REASONS = 6
+_SHOWN_REASONS = 12
 
 
 def reasons_of(failures: Sequence[Result[Any]]) -> list[str]:

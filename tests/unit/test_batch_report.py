@@ -81,8 +81,8 @@ def failed(*messages: str) -> list[Result[Any]]:
         (["boom (3 attempts in 1.2 s)", "boom"], ["boom (3 attempts in 1.2 s)"]),
         (["empty after 3 tokens", "filtered", "empty after 4 tokens"], ["2 × empty after 3 tokens", "1 × filtered"]),
         (
-            ["a", "b", "c", "d", "e", "b", "f", "g", "h"],
-            ["2 × b", "1 × a", "1 × c", "1 × d", "1 × e", "1 × f", "2 for other reasons"],
+            [*"abcdefghijbklmn"],
+            ["2 × b", "1 × a", *(f"1 × {letter}" for letter in "cdefghijkl"), "2 for other reasons"],
         ),
     ],
 )

@@ -19,11 +19,11 @@ from ...batch.results import BatchResults
 from ...batch.summary import Estimate, counted
 from ...batch.workers import LONGEST_OUTAGE, LONGEST_PAUSE
 from ...client.client import Client
-from ...errors import AuthenticationError, G4FLiteError, MissingDependencyError
+from ...errors import AuthenticationError, G4FLiteError
 from ...providers.base import BaseProvider
 from ...providers.local.references import is_path
 from ...providers.registry import is_provider_name, is_url
-from ..answer_format import UNCHECKED, with_output
+from ..answer_format import with_output
 from ..batch_fallbacks import rejecting
 from ..batch_files import BatchFiles
 from ..batch_report import told_of_unused
@@ -213,11 +213,7 @@ def command(
         files.check_earlier(len(prompts), fresh=options["fresh"])
     if provider_options.timeout is not None:
         options["timeout"] = provider_options.timeout
-    try:
-        options.update(with_output(call_options), proxy=provider_options.proxy)
-    except MissingDependencyError:
-        note(UNCHECKED)
-        options.update(call_options, proxy=provider_options.proxy)
+    options.update(with_output(call_options), proxy=provider_options.proxy)
     is_new = files.store is None or not is_there(files.store)
 
     def begun(**settings: Any) -> tuple[Client, BatchResults[Any]]:
