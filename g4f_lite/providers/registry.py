@@ -237,7 +237,8 @@ def _loaded(entry_point: EntryPoint) -> type[BaseProvider]:
         what, advice = f"{type(error).__name__}: {error}", "; correct its code, or reinstall its package"
         if isinstance(error, ImportError):
             what, advice = str(error), "; reinstall the package that provides it"
-        raise ProviderNotConfiguredError(f"the provider {which} cannot be imported: {what}{advice}") from error
+        message = hide_keys(f"the provider {which} cannot be imported: {what}{advice}")
+        raise ProviderNotConfiguredError(message) from error
     if not (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
         raise ProviderNotFoundError(f"the entry point {which} is not a provider class; correct it, and {_AGAIN}")
     if missing := sorted(getattr(loaded, "__abstractmethods__", ())):

@@ -29,6 +29,11 @@ def test_the_cell_is_the_prompt_and_its_value_the_answer(
     assert run(shell, "_") is answer
 
 
+def test_a_string_that_looks_like_a_cell_stays_as_it_is(shell: InteractiveShell) -> None:
+    text = "Example:\n%%chat\nWhy is the sky blue?\n%%chat -m groq\n%chat model?\n"
+    assert run(shell, f'doc = """{text}"""\ndoc') == text
+
+
 def test_the_conversation_lives_between_cells(shell: InteractiveShell, g4f_scripted: Scripted) -> None:
     g4f_scripted.queue("A", "B", "C")
     run(shell, "%chat system Be brief.")

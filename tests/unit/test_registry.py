@@ -334,11 +334,11 @@ def test_a_setting_that_a_class_does_not_have_is_named(
 
 
 def test_a_module_that_exits_is_an_error_of_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "heron_that_exits.py").write_text("raise SystemExit(3)\n")
+    (tmp_path / "heron_that_exits.py").write_text("raise SystemExit('3 sk-abc123def456ghi789jkl012')\n")
     monkeypatch.syspath_prepend(tmp_path)
     offered = [EntryPoint("heron", "heron_that_exits:Heron", registry.ENTRY_POINTS)]
     monkeypatch.setattr(registry, "entry_points", lambda group: offered)
-    with pytest.raises(ProviderNotConfiguredError, match=r"cannot be imported: SystemExit: 3; correct its code"):
+    with pytest.raises(ProviderNotConfiguredError, match=r"cannot be imported: SystemExit: 3 \*\*\*; correct its code"):
         registry.find_class("heron")
 
 

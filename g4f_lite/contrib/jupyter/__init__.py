@@ -32,7 +32,12 @@ def keep_prompts(lines: list[str]) -> list[str]:
     """
     if not lines or (lines[0].startswith("%%") and len(lines) > 1):  # the lines of a prompt are its own
         return lines
-    return [_LINE.sub(_call, line) for line in lines]
+    if not any(map(_LINE.match, lines)):
+        return lines
+    from IPython.core.inputtransformer2 import make_tokens_by_line
+
+    begun = {tokens[0].start[0] for tokens in make_tokens_by_line(lines) if tokens}  # not those within a string
+    return [_LINE.sub(_call, line) if number in begun else line for number, line in enumerate(lines, start=1)]
 
 
 def _call(found: re.Match[str]) -> str:

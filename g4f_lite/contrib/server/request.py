@@ -27,7 +27,8 @@ class Request:
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
         self.method: str = environ["REQUEST_METHOD"]
-        self.path: str = environ.get("PATH_INFO") or "/"
+        # WSGI has the bytes of a path as the characters of Latin-1.
+        self.path: str = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
     def header(self, name: str) -> str:
         """Return a header; "" if the request has none of this name."""

@@ -55,6 +55,16 @@ def test_another_machine_needs_a_key_whatever_host_it_names(address: str, status
     assert keyed.get("/v1/models", headers=headers, environ_overrides={"REMOTE_ADDR": address}).status_code == 200
 
 
+def test_a_model_may_have_any_letter_in_its_name() -> None:
+    class Listing(Scripted):
+        def get_models(self) -> list[str]:
+            return ["größe"]
+
+    client = Client(create_app(Listing()))
+    assert client.get("/v1/models/gr%C3%B6%C3%9Fe", headers={"Host": "localhost"}).json["id"] == "größe"
+    assert client.get("/v1/models/%ff", headers={"Host": "localhost"}).status_code == 404
+
+
 @pytest.mark.parametrize("origin", [SITE, "null", "http://localhost:3000", "http://127.0.0.1"])
 def test_pages_of_other_sites_are_refused(server: Served, upstream: Emulator, origin: str) -> None:
     response = server.post(PROMPT, headers={"Origin": origin})

@@ -97,6 +97,15 @@ def test_an_answer_comes_piece_by_piece_and_can_be_stopped(page: Page, upstream:
     page.until(lambda: upstream.requests[-1].ended is not None)
 
 
+def test_an_answer_without_an_end_is_stopped(page: Page, upstream: Emulator) -> None:
+    upstream.answer(["word " * 2_000] * 300)
+    page.send("Go on")
+    page.until(lambda: not page.is_busy() and page.all(".assistant .note"))
+    assert page.texts(".assistant .note") == ["Stopped: the answer is too long for this page."]
+    assert 2_000_000 < len(page.texts(".assistant .body")[0]) < 2_100_000
+    assert page.ask("Hello") == "Hello"
+
+
 def test_edit_and_answer_again(page: Page, upstream: Emulator) -> None:
     assert page.ask("first") == "first"
     assert page.ask("second") == "second"
@@ -114,7 +123,7 @@ def test_edit_and_answer_again(page: Page, upstream: Emulator) -> None:
 def test_an_answer_stopped_before_it_began_is_not_sent(page: Page, upstream: Emulator) -> None:
     upstream.fail("stall")
     page.send("first")
-    page.until(lambda: upstream.requests)
+    page.until(lambda: any(request.step == "prompt" for request in upstream.requests))
     page.find("#send").click()
     page.until(lambda: not page.is_busy())
     page.ask("second")

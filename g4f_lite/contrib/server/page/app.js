@@ -9,6 +9,9 @@ import { text, translate } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const SAVE_EVERY = 2000; // milliseconds, while an answer comes: what a tab that is closed meanwhile loses at most
 
+const MOST_TEXT = 2_000_000; // characters of an answer, beyond which a tab answers to nobody for seconds
+const MOST_WITH_IMAGES = 50 * MOST_TEXT;
+
 let talk = newTalk();
 let running = null; // aborts the answer in progress
 let waiting = []; // images to send
@@ -141,6 +144,10 @@ async function stream(mine, message) {
       markdown.write(piece);
     }
     if (delta.finish === "length") note = text("cut");
+    if (message.thinking.length + markdown.feed.length > MOST_TEXT || message.text.length > MOST_WITH_IMAGES) {
+      running.abort();
+      return text("tooLong");
+    }
     message.model = delta.model || message.model;
     if (Date.now() - savedAt > SAVE_EVERY) {
       savedAt = Date.now();

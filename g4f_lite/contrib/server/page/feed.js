@@ -10,6 +10,7 @@ export class Feed {
   constructor(renderer) {
     this.parser = smd.parser(renderer);
     this.target = []; // of the image or link that has begun, once it is long
+    this.length = 0; // of the text, without such targets
   }
 
   write(piece) {
@@ -30,6 +31,7 @@ export class Feed {
       this.target = [];
       part = part.slice(end);
     }
+    this.length += part.length;
     smd.parser_write(parser, part);
     parser.indent_len = Math.min(parser.indent_len, MOST);
     // The end of the line decides about all others, but of an address in the text, which is not read again.

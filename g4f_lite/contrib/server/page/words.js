@@ -39,6 +39,7 @@ const ENGLISH = {
   system: "Instructions for the model",
   talks: "Chats",
   thinking: "Thinking",
+  tooLong: "Stopped: the answer is too long for this page.",
   waiting: "Waiting for the answer …",
   you: "You",
 };
@@ -82,6 +83,7 @@ const GERMAN = {
   system: "Anweisungen für das Modell",
   talks: "Chats",
   thinking: "Gedanken",
+  tooLong: "Angehalten: Die Antwort ist zu lang für diese Seite.",
   waiting: "Warten auf die Antwort …",
   you: "Sie",
 };
