@@ -34,7 +34,8 @@ LIMITED = RateLimitError("slow down", retry_after=float("inf"))
 
 def test_a_path_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="g4f_lite.server")
-    environ = {"PATH_INFO": "/v1/\nGET /forged → 200\x1b[2J", "REQUEST_METHOD": "GET", "HTTP_HOST": "localhost"}
+    path = "/v1/\nGET /forged → 200\x1b[2J".encode().decode("latin-1")  # as WSGI has it
+    environ = {"PATH_INFO": path, "REQUEST_METHOD": "GET", "HTTP_HOST": "localhost"}
     create_app(Scripted())(environ, lambda status, headers: None)
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("GET /v1/\ufffdGET /forged → 200\ufffd[2J → 404")
