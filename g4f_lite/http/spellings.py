@@ -51,7 +51,7 @@ class Spellings:
 
         A secret that was cut at its end counts if half of it is there, and a short plain word only where it stands
         alone.  Of a text that is too long to be searched for so many secrets, or has too many escapes, the end counts
-        as one, and the whole of a text that has very many.
+        as one; of a text in which secrets stand too often, the whole does.
         """
         places: list[Place] = []
         searched = min(len(text), MAX_SEARCHED // max(1, len(self._written)))
