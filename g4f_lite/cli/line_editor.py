@@ -92,7 +92,9 @@ class LineEditor:
             if not blank:
                 self._found = [name for name in self._commands if text.startswith("/") and name.startswith(text)]
             elif list_arguments := self._arguments.get(command):
-                self._found = [f"{command} {argument}" for argument in list_arguments(begun)]
+                # What a service or another user has named may be something that a terminal obeys.
+                found = filter(str.isprintable, list_arguments(begun))
+                self._found = [f"{command} {argument}" for argument in found]
             else:
                 self._found = []
         return self._found[number] if number < len(self._found) else None

@@ -43,10 +43,10 @@ class ModelList:
         return self._ask(CallSettings(self._proxy, None if timeout is None else Timeout.of(timeout)))
 
     def begun(self, text: str) -> list[str]:
-        """Return the names that begin with a text, and that a terminal does not obey; the provider is asked once."""
+        """Return the names that begin with a text; the provider is asked once."""
         if not self._owners:
             self._ask_briefly()
-        return [name for name in self._owners if name.startswith(text) and name.isprintable()]
+        return [name for name in self._owners if name.startswith(text)]
 
     def has(self, name: str) -> bool:
         """Return whether the provider lists a model; it is asked again if it did not list it before."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
+MOST_SECONDS = 1e9  # 30 years: time.sleep takes no more than some hundreds
 _READ_CHARACTERS = 100  # of a header; a longer one is no time
 # Patterns are compiled by re at their first use: a failure needs them, an import does not.
 _NUMBER = r"(?a)\d+(?:\.\d*)?"
@@ -36,7 +37,7 @@ def named_wait(headers: Mapping[str, str], *, now: Clock = time.time) -> float |
     """Return the seconds that ``retry-after-ms`` or ``Retry-After`` asks for; None where neither does."""
     milliseconds = headers.get("retry-after-ms", "").strip()
     if len(milliseconds) <= _READ_CHARACTERS and re.fullmatch(_NUMBER, milliseconds):
-        return float(milliseconds) / 1000
+        return _seconds(float(milliseconds) / 1000)
     return parse_retry_after(headers.get("Retry-After"), now=_clock_of(headers, now))
 
 
@@ -68,12 +69,16 @@ def parse_reset(value: str, *, now: Clock = time.time) -> float | None:
         number = float(value)
         if number < _EPOCH_SECONDS:
             return number
-        return max(0.0, (number / 1000 if number >= _EPOCH_MILLISECONDS else number) - now())
+        return _seconds((number / 1000 if number >= _EPOCH_MILLISECONDS else number) - now())
     try:
         date = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now())
+    return _seconds((date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now())
+
+
+def _seconds(wait: float) -> float:
+    return min(max(0.0, wait), MOST_SECONDS)
 
 
 def parse_duration(value: str) -> float | None:
@@ -81,7 +86,7 @@ def parse_duration(value: str) -> float | None:
     value = value.strip()
     if len(value) > _READ_CHARACTERS or not re.fullmatch(_DURATION, value):
         return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, value))
+    return _seconds(sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, value)))
 
 
 def wait_in_text(text: str) -> float | None:
@@ -102,11 +107,11 @@ def parse_retry_after(value: str | None, *, now: Clock = time.time) -> float | N
         return None
     value = value.strip()
     if re.fullmatch(_NUMBER, value):
-        return float(value)  # an enormous number of digits becomes infinity
+        return _seconds(float(value))  # infinity, where it has an enormous number of digits
     if (seconds := parse_duration(value)) is not None:
         return seconds
     date = _date_of(value)
-    return None if date is None else max(0.0, date - now())
+    return None if date is None else _seconds(date - now())
 
 
 def _date_of(value: str) -> float | None:

@@ -132,10 +132,13 @@ def test_discord(run: Run, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPat
         def run(self, token: str) -> None:
             assert token == "token"
 
-    run("discord_bot", discord={"Client": Client, "Intents": SimpleNamespace(default=SimpleNamespace)})
+    nobody = SimpleNamespace(none=lambda: "nobody")
+    intents = SimpleNamespace(default=SimpleNamespace)
+    run("discord_bot", discord={"Client": Client, "Intents": intents, "AllowedMentions": nobody})
     replies: list[str] = []
 
-    async def reply(text: str) -> None:
+    async def reply(text: str, allowed_mentions: str) -> None:
+        assert allowed_mentions == "nobody"
         replies.append(text)
 
     channel = SimpleNamespace(typing=contextlib.nullcontext)

@@ -87,14 +87,6 @@ def test_a_list_that_takes_long_leads_to_no_option(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == told
 
 
-def test_a_name_that_a_terminal_obeys_is_not_offered() -> None:
-    class Hostile(Scripted):
-        def get_models(self) -> list[str]:
-            return ["big", "big\x9b2J", "big\u202e", "small"]
-
-    assert ModelList(Hostile(), None).begun("b") == ["big"]
-
-
 def test_a_file_that_a_server_lists_is_its_model(emulator: Emulator) -> None:
     emulator.configure(models=["own.gguf", "a,b"])
     with Terminal("chat", "-p", f"{emulator.url}/v1", COLUMNS="200") as terminal:

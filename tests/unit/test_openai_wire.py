@@ -124,7 +124,7 @@ def test_a_number_below_zero_or_of_more_than_64_bits_is_no_count(counts: dict[st
 
 @pytest.mark.parametrize(
     ("wait", "seconds"),
-    [(7, 7), (1.5, 1.5), (10**400, 1e18), (float("nan"), None), (-1, None), (True, None), ("7", None)],
+    [(7, 7), (1.5, 1.5), (10**400, 1e9), (float("nan"), None), (-1, None), (True, None), ("7", None)],
 )
 def test_the_wait_in_an_error(wait: Any, seconds: float | None) -> None:
     error = service_error(429, {"error": {"message": "slow", "code": 429, "retry_after": wait}})

@@ -10,12 +10,11 @@ from requests.structures import CaseInsensitiveDict
 
 from ...errors import QuotaExceededError, RateLimitError
 from ...http.checks import rate_limit_error, says_rate_limit
-from ...http.waits import named_wait, parse_duration, reset_wait, wait_in_text
+from ...http.waits import MOST_SECONDS, named_wait, parse_duration, reset_wait, wait_in_text
 from .fields import objects_in
 
 _USED_UP_CODES = ("insufficient_quota", "billing_hard_limit", "access_terminated")
 _LONG = r"(?i)per.?(?:day|week|month)|limit: 0(?![.\d])"
-_MOST_SECONDS = 1e18  # JSON has numbers of any length, and a float has not
 _SHORT = r"(?i)per.?(?:second|minute)"
 
 
@@ -60,7 +59,7 @@ def _wait_in(error: Any) -> float | None:
     for holder in (error, metadata):
         seconds = holder.get("retry_after") if isinstance(holder, dict) else None
         if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds >= 0:
-            return float(min(seconds, _MOST_SECONDS))
+            return float(min(seconds, MOST_SECONDS))
     headers = metadata.get("headers") if isinstance(metadata, dict) else None
     if not isinstance(headers, dict):
         return None

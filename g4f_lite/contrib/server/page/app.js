@@ -10,7 +10,7 @@ const $ = (id) => document.getElementById(id);
 const SAVE_EVERY = 2000; // milliseconds, while an answer comes: what a tab that is closed meanwhile loses at most
 
 const MOST_TEXT = 2_000_000; // characters of an answer, beyond which a tab answers to nobody for seconds
-const MOST_WITH_IMAGES = 50 * MOST_TEXT;
+const MOST_MODELS = 10_000;
 
 let talk = newTalk();
 let running = null; // aborts the answer in progress
@@ -144,7 +144,7 @@ async function stream(mine, message) {
       markdown.write(piece);
     }
     if (delta.finish === "length") note = text("cut");
-    if (message.thinking.length + markdown.feed.length > MOST_TEXT || message.text.length > MOST_WITH_IMAGES) {
+    if (message.thinking.length + markdown.feed.length > MOST_TEXT || message.text.length > 50 * MOST_TEXT) {
       running.abort();
       return text("tooLong");
     }
@@ -314,7 +314,10 @@ async function showModels() {
   try {
     const models = await listModels(settings.key);
     const groups = new Map();
-    for (const { id, owned_by: owner } of models) groups.set(owner, [...(groups.get(owner) ?? []), id]);
+    for (const { id, owned_by: owner } of models.slice(0, MOST_MODELS)) {
+      if (!groups.has(owner)) groups.set(owner, []);
+      groups.get(owner).push(id);
+    }
     $("model").replaceChildren(new Option(text("defaultModel"), ""));
     for (const [owner, names] of groups) {
       const group = document.createElement("optgroup");
