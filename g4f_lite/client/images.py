@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from ..answers.images import MAX_IMAGE_BYTES, FetchLimit, ImageResponse
 from ..answers.short_traceback import shortened, with_short_errors
 from ..answers.stream import AnswerStream
-from ..arguments import check_proxy
+from ..arguments import check_proxy, check_whole_number
 from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
@@ -71,11 +71,13 @@ class Images:
         :param timeout: seconds for the whole call, a (connect, read) pair, or a Timeout
         :param retry: a RetryPolicy, a ``tenacity.Retrying``, or None for one attempt; ``"own"`` for the client's
         :param options: further options of the service
-        :raises TypeError: if the provider does not support an option
+        :raises TypeError: if the provider does not support an option, or ``n`` is not a whole number
         :raises G4FLiteError: if no image was generated
         """
         if response_format not in (None, "url", "b64_json"):
             raise ValueError(f"response_format must be 'url' or 'b64_json', not {response_format!r}")
+        if n is not None:
+            check_whole_number(n, "n")
         wanted = {"n": n, "size": size, "quality": quality, "style": style, **options}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         if wanted.get("n") == 1:  # the default of every service

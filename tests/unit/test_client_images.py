@@ -55,6 +55,14 @@ def test_the_bytes_of_images_are_fetched_within_the_timeout(monkeypatch: pytest.
     assert now == [26.0]
 
 
+@pytest.mark.parametrize(("n", "kind"), [("2", TypeError), (0, ValueError)])
+def test_their_number_is_checked_before_they_are_made(n: Any, kind: type[Exception]) -> None:
+    provider = Scripted([ImageResponse("http://127.0.0.1/1.png")])
+    with pytest.raises(kind, match=r"^n must be"):
+        Client(provider).images.generate("a cat", n=n)
+    assert not provider.calls
+
+
 def test_a_text_is_not_an_image():
     with pytest.raises(ResponseFormatError, match="expected an image, got text") as caught:
         Client(Scripted("I cannot draw.")).images.generate("a cat")
