@@ -296,7 +296,7 @@ def _with_valid_names(delta: Identity | Finish | ToolCallDelta) -> Identity | Fi
     broken: dict[str, Any] = {
         name: valid_text(value)
         for name, value in vars(delta).items()
-        if isinstance(value, str) and name != "arguments" and not is_valid(value)
+        if isinstance(value, str) and name != "arguments" and not (value.isascii() or is_valid(value))
     }
     return replace(delta, **broken) if broken else delta
 
