@@ -68,7 +68,8 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     elsewhere = f", {usage.elsewhere:,} of these by another program meanwhile" if usage.elsewhere else ""
     known = f" ({usage.stored:,} of them from {store}{elsewhere})" if store and usage.stored else ""
     answered = usage.done - failures
-    cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter" if usage.cut else ""
+    longer = "; the same command with --longer N gives N tokens to those of the limit" if store else ""
+    cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter{longer}" if usage.cut else ""
     refused = f", {usage.refused:,} refused by the model" if usage.refused else ""
     kept = f"; kept in {store}" if store and answered and not known else ""
     empty = f", {counted(skipped, 'empty row')} not sent" if skipped else ""

@@ -42,3 +42,33 @@ def test_an_option_of_a_row_with_a_wrong_type_is_named(here: list[str], tmp_path
     (tmp_path / "in.jsonl").write_text('{"prompt": "one"}\n{"prompt": "two", "temperature": "hot"}', encoding="utf-8")
     done = call("batch", str(tmp_path / "in.jsonl"), *here)
     assert_refused(done, "prompt 2: temperature must be a number, not 'hot'")
+
+
+def test_cut_answers_are_asked_for_again_with_more_tokens(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
+    """And nothing else, however often; what has no answer at all gets as many."""
+    cut = {"finish_reason": "length"}
+    (tmp_path / "in.csv").write_text("id,text\n1,one\n2,two\n3,three\n", encoding="utf-8")
+    command = ["batch", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--prompt", "{text}", *here]
+    command += ["--workers", "1", "--max-tokens", "5"]
+    emulator.answer("whole")
+    emulator.answer(["cu", cut])
+    emulator.fail("status", status=400, nth=3)
+    done = call(*command)
+    assert (
+        "1 of the answers CUT, by a limit of tokens or a filter; the same command with --longer N gives" in done.stdout
+    )
+    for _ in range(2):
+        assert call(*command, "--longer", "50").returncode == 0
+    sent = [request.json() for request in emulator.requests]
+    assert [(body["messages"][0]["content"], body["max_tokens"]) for body in sent] == [
+        *(("one", 5), ("two", 5), ("three", 5)),
+        *(("two", 50), ("three", 50)),
+    ]
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        assert [(row["answer"], row["finish_reason"]) for row in csv.DictReader(file)] == [
+            ("whole", "stop"),
+            ("two", "stop"),
+            ("three", "stop"),
+        ]
+    hosted = [argument for argument in command if argument not in ("--workers", "1")]
+    assert_refused(call(*hosted, "--longer", "50", "--hosted", "run.json"), "--longer cannot be used with --hosted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,11 @@ _LIVE = {
     "fresh": False,
     "any_key": False,
     "reject_provider": (),
+    "longer": None,
 }
+
+
+_LIMITS = ("max_tokens", "max_completion_tokens")  # options that limit an answer
 
 
 def _number_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | str:
@@ -150,6 +154,12 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     help="Ask again where the stored answer is from this provider, as the column provider names it.",
 )
 @click.option(
+    "--longer",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Ask for what has no answer yet, or one that --max-tokens cut, with up to N tokens.",
+)
+@click.option(
     "--retry-failed",
     is_flag=True,
     help="With --hosted: ask again for what failed, one by one at the full price.",
@@ -176,6 +186,7 @@ def command(
     estimate: bool,
     price: PriceLike | None,
     reject_provider: tuple[str, ...],
+    longer: int | None,
     retry_failed: bool,
     hosted: Path | None,
     poll: float,
@@ -199,7 +210,7 @@ def command(
     if files.output.path is None:
         require_output()
     if hosted is not None:
-        _refuse_live_options({"store": store, "reject_provider": reject_provider, **options})
+        _refuse_live_options({"store": store, "reject_provider": reject_provider, "longer": longer, **options})
     elif retry_failed:
         raise Misuse("--retry-failed is for --hosted; without it, the same command sends what failed again")
     _check_names(provider_options, engine)
@@ -228,12 +239,19 @@ def command(
             given = {name: value for name, value in options.items() if name not in _LIVE}
             return client, client.batch(prompts, path=hosted, poll=poll, **given)
 
+    key: dict[str, Any] = {}
     try:
         client, results = begun()
     except AuthenticationError:
         if not estimate or len(provider_options.names) > 1:
             raise
-        client, results = begun(api_key="none")  # which a hosted batch lacks, and an estimate does not need
+        key = {"api_key": "none"}  # which a hosted batch lacks, and an estimate does not need
+        client, results = begun(**key)
+    if longer is not None:
+        limit = next(filter(call_options.__contains__, _LIMITS), _LIMITS[0])
+        with client, closing(results):
+            prompts[:] = _with_limit(prompts, results, limit, longer)
+        client, results = begun(**key)
     if retry_failed:
         results.reject(lambda result: result.error is not None)
     rejects = not options["fresh"] and _reject(results, reject_provider)
@@ -259,7 +277,7 @@ def command(
             note("no provider is named, and the embedded model answers; -p names another")
         stored = 0
         if not (is_new or hosted or options["fresh"]):
-            estimate_of_rest = results.estimate()._replace(unused=unused())
+            estimate_of_rest = results.estimate()._replace(unused=0 if longer else unused())
             stored = estimate_of_rest.stored
             _tell_unused(estimate_of_rest, files, rejects)
         BatchRun(client, results, rows, files, price, options["fresh"], bool(options["rpm"]), stored).run()
@@ -291,6 +309,15 @@ def _refuse_files(provider: BaseProvider, prompts: Sequence[Any]) -> None:
             raise Misuse(
                 f"prompt {number}: the model {model!r} is a file, which only -m can name for the embedded model"
             )
+
+
+def _with_limit(prompts: Sequence[Any], results: BatchResults[Any], limit: str, tokens: int) -> list[Any]:
+    """Return prompts, of which those without a whole answer in the store may have so many tokens."""
+    whole = {result.index for result in results.so_far if result.finish_reason != "length"}
+    return [
+        prompt if index in whole else {**(prompt if isinstance(prompt, dict) else {"prompt": prompt}), limit: tokens}
+        for index, prompt in enumerate(prompts)
+    ]
 
 
 def _reject(results: BatchResults[Any], names: Sequence[str]) -> bool:
