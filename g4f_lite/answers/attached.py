@@ -29,7 +29,9 @@ def join(fields: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(old, list) and isinstance(new, list):
             _join_lists(old, new)
         elif isinstance(old, str) and isinstance(new, str) and name in _GROWING:
-            fields[name] = old + new
+            fields[name] = None  # a text that nobody else holds is not copied to grow
+            old += new
+            fields[name] = old
         elif new is not None or name not in fields:
             fields[name] = copy.deepcopy(new)
     return fields

@@ -87,26 +87,24 @@ class Body:
         :param limit: the most bytes that are taken
         :raises ResponseFormatError: if the body is longer
         """
-        parts, size = [], 0
+        read = bytearray()
         for chunk in self.chunks:
-            size += len(chunk)
-            if size > limit:
+            read += chunk
+            if len(read) > limit:
                 raise ResponseFormatError(f"{self.origin} sent more than {limit:,} bytes")
-            parts.append(chunk)
-        return b"".join(parts)
+        return bytes(read)
 
     def beginning(self, limit: int) -> bytes:
         """Read up to ``limit`` bytes for an error message; where reading fails, what had come until then."""
-        parts, size = [], 0
+        read = bytearray()
         try:
             for chunk in self.chunks:
-                parts.append(chunk)
-                size += len(chunk)
-                if size >= limit:
+                read += chunk
+                if len(read) >= limit:
                     break
         except G4FLiteError:
             self._deadline.check()  # a lost connection leaves what came before; the end of the call is an error
-        return b"".join(parts)[:limit]
+        return bytes(read[:limit])
 
     def json(self) -> Any:
         """Read the rest as one JSON value.

@@ -46,8 +46,7 @@ def split_lines(
     :param on_rest: called before what follows the last end is given, which may be a line that was cut
     :raises ResponseFormatError: if a line is longer
     """
-    begun: list[bytes] = []  # the pieces of a line whose end has not come
-    begun_bytes = 0
+    begun = bytearray()  # a line whose end has not come; a list of pieces of a byte each would take 80 times as much
     after_carriage_return = False
     for chunk in chunks:
         if after_carriage_return and chunk:
@@ -61,8 +60,8 @@ def split_lines(
         rest = lines.pop()
         if lines:
             if begun:
-                lines[0] = b"".join([*begun, lines[0]])
-                begun, begun_bytes = [], 0
+                lines[0] = bytes(begun) + lines[0]
+                begun = bytearray()
             if len(chunk) > max_line_bytes or len(lines[0]) > max_line_bytes:
                 for line in lines:
                     _check_length(len(line), max_line_bytes)
@@ -70,13 +69,12 @@ def split_lines(
             else:
                 yield from lines
         if rest:
-            begun.append(rest)
-            begun_bytes += len(rest)
-            _check_length(begun_bytes, max_line_bytes)
+            begun += rest
+            _check_length(len(begun), max_line_bytes)
     if begun:
         if on_rest is not None:
             on_rest()
-        yield b"".join(begun)
+        yield bytes(begun)
 
 
 def _check_length(length: int, limit: int) -> None:
