@@ -253,10 +253,12 @@ def _kind_of_source(path: Path) -> str:
 
 
 def _kind_of_output(path: Path | None) -> str:
-    kind = "jsonl" if path is None or _is_standard(path) else format_of(path)
-    if kind == "text":
-        raise ValueError(f"{path} must be a .jsonl, .csv or .tsv file")
-    return kind
+    if path is None or _is_standard(path):
+        return "jsonl"
+    with suppress(ValueError):
+        if (kind := format_of(path)) != "text":
+            return kind
+    raise ValueError(f"{path} must be a .jsonl, .csv or .tsv file")
 
 
 def _standard_input() -> str:

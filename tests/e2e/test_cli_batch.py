@@ -246,6 +246,7 @@ def test_a_wrong_key_ends_the_command_and_says_how_to_go_on(
         ("in.jsonl", '"one"\n{"prompt": ""}', [], "line 2: the prompt is empty"),
         ("in.xlsx", "", [], "has the ending '.xlsx'; known are .jsonl, .ndjson, .csv, .tsv, .txt"),
         ("in.txt", "one", ["-o", "out.txt"], "out.txt must be a .jsonl, .csv or .tsv file"),
+        ("in.txt", "one", ["-o", "out.xlsx"], "out.xlsx must be a .jsonl, .csv or .tsv file"),
         ("in.txt", "one", ["--store", "."], "it is a folder; name a file in it"),
     ],
 )
