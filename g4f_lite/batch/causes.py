@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import BrokenExecutor
 from typing import NamedTuple
 
 from ..errors import (
     AllProvidersFailedError,
     AuthenticationError,
+    ContentFilterError,
+    ContextLengthExceededError,
     DeadlineExceededError,
     MissingDependencyError,
     ModelNotSupportedError,
@@ -40,6 +43,7 @@ HOPELESS = (
     QuotaExceededError,
     StoreError,
 )
+_OF_TEXT = (ContentFilterError, ContextLengthExceededError)  # of which many may come first, as in a sorted table
 _OF_SERVER = frozenset(status for status in PASSING_STATUSES if status >= 500)
 _OUT_OF_REACH = frozenset({502, 503, 504, *range(520, 525), 529})  # statuses of what stands before a service
 
@@ -67,15 +71,26 @@ class FailuresInARow:
     def __init__(self, most: int) -> None:
         self._most = most
         self._of_service = self._of_prompts = 0
+        self._alike: dict[str, int] = {}  # how often each, before the first answer
 
     def end(self) -> None:
         """Begin anew, after an answer."""
         self._of_service = self._of_prompts = 0
 
-    def add(self, error: Exception) -> TooMany | None:
-        """Count a failure, and return whether they are too many now."""
+    def add(self, error: Exception, *, has_answered: bool = True) -> TooMany | None:
+        """Count a failure, and return whether they are too many now.
+
+        :param has_answered: whether the service has answered any prompt; if not, what all say alike may be of none of
+            them, as a parameter that it refuses
+        """
         if is_of_one_prompt(error):
             self._of_prompts += 1
+            if not has_answered and not isinstance(error, _OF_TEXT):
+                kind = re.sub(r"\d+", "", str(error))
+                self._alike[kind] = self._alike.get(kind, 0) + 1
+                if self._alike[kind] >= self._most:
+                    kind = f"{self._most} prompts that fail alike before the first answer"
+                    return TooMany(f"{kind}, or N with max_failures_in_a_row=N", of_prompts=False)
         else:
             self._of_service += 1
         if self._of_service >= self._most:

@@ -287,3 +287,14 @@ def test_a_service_that_answers_nothing_in_time_any_more_stops_the_batch() -> No
     with pytest.raises(BatchStoppedError, match="it stops after 4 failures in a row"):
         list(results)
     assert (len(provider.asked), results.usage.failures) == (5, 0)
+
+
+def test_what_all_prompts_say_alike_before_the_first_answer_stops_the_batch_earlier() -> None:
+    """As a model that thinks longer than max_tokens: a hundred such answers may be paid for."""
+    provider, client = asks(
+        lambda text, count: EmptyResponseError(f"no text after {count} tokens", finish_reason="length")
+    )
+    results = client.map(numbered(200), workers=1, max_failures_in_a_row=7, progress=False)
+    with pytest.raises(BatchStoppedError, match="it stops after 7 prompts that fail alike before the first answer"):
+        list(results)
+    assert (len(provider.asked), results.stops_again) == (7, False)
