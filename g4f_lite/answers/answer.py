@@ -142,8 +142,11 @@ class Answer(str):
 
     def to_message(self) -> dict[str, Any]:
         """Return the answer as a message for the history: its text, its tool calls, and what belongs to them."""
-        # Some services refuse an empty text, and all take none where there are calls.
-        message: dict[str, Any] = {"role": "assistant", "content": str(self) or (None if self.tool_calls else "")}
+        # Some services refuse an empty text, and all take none where there are calls.  Of a voice, its words are kept.
+        spoken = self.message_fields.get("audio")
+        words = spoken.get("transcript") if isinstance(spoken, dict) else None
+        text = str(self) or (words if isinstance(words, str) else "")
+        message: dict[str, Any] = {"role": "assistant", "content": text or (None if self.tool_calls else "")}
         calls = [call.to_dict() for call in self.tool_calls if call.type != "function_call"]
         if calls:
             message["tool_calls"] = calls

@@ -45,6 +45,12 @@ def test_an_answer_as_json_types() -> None:
     assert ANSWER._repr_markdown_() == "<details><summary>Thoughts</summary>hm</details>\n\ntext"
 
 
+def test_what_a_voice_said_is_kept_in_the_history() -> None:
+    spoken = Answer("", message_fields={"audio": {"id": "audio_1", "data": "QUJD", "transcript": "Hello"}})
+    assert spoken.to_message() == {"role": "assistant", "content": "Hello"}
+    assert Answer("", message_fields={"audio": {"transcript": 5}}).to_message()["content"] == ""
+
+
 def test_what_json_has_no_word_for_is_none() -> None:
     usage = Usage(1, 2, 3, extra={"queue": math.inf, "times": [math.nan, 0.5]})
     told = json.dumps(Answer("Hi", usage=usage).to_dict(), allow_nan=False)
