@@ -9,6 +9,7 @@ import operator
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 from urllib.parse import unquote, unquote_plus, urlsplit
 
@@ -19,6 +20,7 @@ from ..errors import G4FLiteError, sanitize
 from .spellings import SHORTEST_PART, Spellings, is_word
 
 HIDDEN = "***"
+MAX_PARTS = 50_000  # of a value in which secrets are looked for: each takes 10 to 30 µs, and no service needs as many
 _OUR_WORDS = {"provider", "step", "cause", "limit"}  # attributes of errors that programs compare
 # Attributes that hold an answer, or parts of one: nothing but secrets goes out of these, and no short ones, which may
 # be words of it.
@@ -158,15 +160,16 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
     links = list(_chain(error))
     for link in links:
         # In these ways also what is frozen can be written to, such as an exception that is a dataclass.
-        BaseException.__init__(link, *(_scrubbed(arg, lambda text: redact(text, spellings)) for arg in link.args))
+        words, answer = Cleaner(lambda text: redact(text, spellings)), Cleaner(lambda text: hide(text, long))
+        BaseException.__init__(link, *map(words, link.args))
         is_ours, fields = isinstance(link, G4FLiteError), vars(link)
         for name, value in list(fields.items()):
             if name == "doc":  # the whole text that a JSONDecodeError is about
                 fields[name] = ""
             elif is_ours and name in _OF_ANSWER:
-                fields[name] = _scrubbed(value, lambda text: hide(text, long))
+                fields[name] = answer(value)
             elif not (is_ours and name in _OUR_WORDS):
-                fields[name] = _scrubbed(value, lambda text: redact(text, spellings))
+                fields[name] = words(value)
         if isinstance(link, requests.RequestException):  # both hold the key
             fields.update(request=None, response=None)
         traceback.clear_frames(link.__traceback__)
@@ -177,24 +180,43 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
                 BaseException.__setattr__(link, name, None)
 
 
-def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:
-    """Return a value with all strings in it cleaned; the same one where that changes nothing."""
-    if isinstance(value, str):
-        cleaned = clean(value)
-        return value if cleaned == value else cleaned
-    kind = type(value)
-    if kind in (list, tuple):
-        items = [_scrubbed(item, clean) for item in value]
-        return value if all(map(operator.is_, items, value)) else kind(items)
-    if kind is dict:
-        fields = {_scrubbed(name, clean): _scrubbed(item, clean) for name, item in value.items()}
-        return value if all(map(operator.is_, fields.values(), value.values())) and fields == value else fields
-    settings = getattr(kind, "__dataclass_params__", None)
-    if settings is not None and settings.frozen:  # such as a Usage
-        own = {field.name: getattr(value, field.name) for field in dataclasses.fields(kind) if field.init}
-        changed = {name: new for name, old in own.items() if (new := _scrubbed(old, clean)) is not old}
-        return dataclasses.replace(value, **changed) if changed else value
-    return value
+class Cleaner:
+    """Cleans the texts in a value; what is behind its first ``MAX_PARTS`` parts is left out.
+
+    :param clean: returns a text without secrets
+    """
+
+    def __init__(self, clean: Callable[[str], str]) -> None:
+        self._clean = clean
+        self._left = MAX_PARTS
+
+    def __call__(self, value: Any) -> Any:
+        """Return a value with all strings in it cleaned; the same one where that changes nothing."""
+        self._left -= 1
+        if self._left < 0:
+            return HIDDEN
+        if isinstance(value, str):
+            cleaned = self._clean(value)
+            return value if cleaned == value else cleaned
+        kind = type(value)
+        if kind in (list, tuple):
+            items = [self(item) for item in takewhile(self._goes_on, value)]
+            if len(items) < len(value):
+                return kind([*items, HIDDEN])
+            return value if all(map(operator.is_, items, value)) else kind(items)
+        if kind is dict:
+            fields = {self(name): self(item) for name, item in takewhile(self._goes_on, value.items())}
+            is_same = len(fields) == len(value) and all(map(operator.is_, fields.values(), value.values()))
+            return value if is_same and fields == value else fields
+        settings = getattr(kind, "__dataclass_params__", None)
+        if settings is not None and settings.frozen:  # such as a Usage
+            own = {field.name: getattr(value, field.name) for field in dataclasses.fields(kind) if field.init}
+            changed = {name: new for name, old in own.items() if (new := self(old)) is not old}
+            return dataclasses.replace(value, **changed) if changed else value
+        return value
+
+    def _goes_on(self, _: object) -> bool:
+        return self._left > 0
 
 
 def _shows(error: BaseException, secrets: Spellings) -> bool:

@@ -14,7 +14,7 @@ from g4f_lite.answers.attached import join
 from g4f_lite.answers.deltas import MAX_HALVES, checked
 from g4f_lite.http.parsing import split_lines
 from g4f_lite.providers.openai import chunks, tool_calls
-from g4f_lite.providers.openai.chunks import ChunkReader
+from g4f_lite.providers.openai.chunks import ChunkReader, read_identity
 from g4f_lite.providers.openai.tool_calls import ToolCalls
 
 BIG = 10_000  # characters in each chunk
@@ -157,3 +157,8 @@ def test_a_line_in_tiny_chunks_takes_little_more_than_its_bytes() -> None:
         tracemalloc.stop()
     assert line == text
     assert peak < 5 * len(text)
+
+
+def test_the_name_of_a_model_has_an_end() -> None:
+    identity = read_identity({"id": "i" * BIG, "model": "m" * BIG, "system_fingerprint": "f" * BIG}, {})
+    assert [len(name or "") for name in (identity.id, identity.model, identity.system_fingerprint)] == [1_000] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -16,14 +17,18 @@ import requests
 from g4f_lite import (
     AllProvidersFailedError,
     AuthenticationError,
+    Client,
     G4FLiteError,
+    Identity,
     ModelNotSupportedError,
     ProviderError,
     RateLimitError,
     ServiceError,
     TransportError,
 )
+from g4f_lite.client.completion_stream import CompletionStream
 from g4f_lite.contrib.server import create_app, serving
+from g4f_lite.contrib.server.chat import _events
 from g4f_lite.contrib.server.failures import ApiError, api_error
 from g4f_lite.contrib.server.serving import Server
 from g4f_lite.contrib.server.streams import Streams
@@ -140,3 +145,11 @@ def test_a_thread_that_cannot_be_started_takes_no_place(monkeypatch: pytest.Monk
     assert raised.value.status == 503
     is_refused = False
     streams.take(lambda: False).give_back()
+
+
+def test_the_fields_of_a_service_are_in_the_first_event_only() -> None:
+    """They may be long, and the pieces many."""
+    answer = Client(Scripted([Identity(extra={"citations": ["x" * 10]}), "a", "b"])).stream("Hi")
+    *events, done = _events(CompletionStream(answer.start(), 0, wants_usage=False))
+    assert [json.loads(event[6:]).get("citations") for event in events] == [["x" * 10], None, None]
+    assert done == b"data: [DONE]\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from g4f_lite.http import spellings
+from g4f_lite.http import redact, spellings
 from g4f_lite.http.redact import hide
 
 KEY = "zk-my9odd4key7711"
@@ -50,3 +50,18 @@ def test_no_more_is_decoded_than_the_limit(filling: str, monkeypatch: pytest.Mon
     decoded.clear()
     assert KEY not in hide(escaped(KEY) + filling * 20_000, found)
     assert len(decoded) <= 1000
+
+
+def test_of_very_many_texts_the_first_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact, "MAX_PARTS", 7)
+    asked: list[str] = []
+
+    def clean(text: str) -> str:
+        asked.append(text)
+        return hide(text, [KEY])
+
+    cleaned = redact.Cleaner(clean)
+    assert cleaned({"a": [f"b {KEY}"], "c": ["d"] * 1000, "e": "f"}) == {"a": ["b ***"], "c": ["d", "***"]}
+    assert len(asked) < 6
+    few = {"a": (1, "b")}
+    assert redact.Cleaner(clean)(few) is few

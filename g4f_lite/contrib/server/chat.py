@@ -149,7 +149,12 @@ class Events(Iterator[bytes]):
 
 def _events(chunks: CompletionStream) -> Iterator[bytes]:
     try:
+        told: dict[str, Any] | None = None  # a service's own fields, which may be long: they are sent once
         for chunk in chunks:
+            if chunk.extra is told:
+                chunk.extra = None
+            else:
+                told = chunk.extra
             yield _event(chunk.to_dict())
     except G4FLiteError as error:  # the status has been sent, so that the error can only be an event
         yield _event(api_error(error).to_dict())

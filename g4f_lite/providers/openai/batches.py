@@ -17,8 +17,8 @@ from ...http.checks import shorten
 from ...http.deadline import Deadline
 from ...http.exchange import Exchange
 from ...http.parsing import parse_json
-from ...http.redact import hide, redact
-from ...http.spellings import SHORTEST_PART
+from ...http.redact import Cleaner, hide, redact
+from ...http.spellings import SHORTEST_PART, Spellings
 from ...timeout import Timeout
 from ..call import fetch, run
 from ..image_fetch import fetch_image
@@ -260,17 +260,6 @@ def _response_in(line: Mapping[str, Any]) -> tuple[int | None, Any]:
     return (number_in(response, "status_code"), response.get("body")) if isinstance(response, dict) else (None, None)
 
 
-def _redacted(value: Any, secrets: Iterable[str]) -> Any:
-    """Return a copy of a JSON value whose texts contain no secret, and no control character."""
-    if isinstance(value, str):
-        return redact(value, secrets)
-    if isinstance(value, list):
-        return [_redacted(each, secrets) for each in value]
-    if isinstance(value, dict):
-        return {redact(name, secrets): _redacted(each, secrets) for name, each in value.items()}
-    return value
-
-
 def _batch_of(value: Any, secrets: Iterable[str]) -> dict[str, Any]:
     """Check that an answer is a batch, and return it without secrets.
 
@@ -281,4 +270,6 @@ def _batch_of(value: Any, secrets: Iterable[str]) -> dict[str, Any]:
         raise ResponseFormatError(f"expected a batch with a status, got {shorten(json.dumps(value), 200)}")
     for name in _IDS:
         _refuse_secret(text_in(value, name), secrets)
-    return {name: each if name in _IDS else _redacted(each, secrets) for name, each in value.items()}
+    spellings = Spellings(secrets)
+    clean = Cleaner(lambda text: redact(text, spellings))
+    return {name: each if name in _IDS else clean(each) for name, each in value.items()}

@@ -48,6 +48,7 @@ _THOUGHTS = frozenset({"reasoning_details", *REASONING})
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
 MAX_COMPARED = 16 * 1024 * 1024  # bytes of text that a message may say once more
 MAX_REMEMBERED = 100_000  # images
+MAX_NAME = 1_000  # characters of an id or the name of a model; `g4f-lite serve` repeats both in each event
 
 
 class ChunkReader:
@@ -343,10 +344,10 @@ def read_identity(chunk: dict[str, Any], extra: dict[str, Any]) -> Identity:
     """
     created: Any = chunk.get("created")
     return Identity(
-        text_in(chunk, "id") or None,
+        text_in(chunk, "id")[:MAX_NAME] or None,
         int(created) if type(created) in (int, float) and 0 < created < 1e11 else None,
-        text_in(chunk, "model") or None,
-        text_in(chunk, "system_fingerprint") or None,
+        text_in(chunk, "model")[:MAX_NAME] or None,
+        text_in(chunk, "system_fingerprint")[:MAX_NAME] or None,
         extra,
     )
 
