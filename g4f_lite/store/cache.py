@@ -23,6 +23,7 @@ from .answers import CACHE, AnswerStore, Kept
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 1024**3
+_NAME_A_FILE = 'name a file, as in Cache("answers.db")'
 _LEFT_AFTER_EVICTION = 0.9  # of max_bytes, so that not every answer evicts another
 _USE_SECONDS = 3600.0  # an answer's last use is written at most this often
 _CLOCK_SECONDS = 60.0  # by which an answer may be from the future, as two machines that share a file differ
@@ -155,7 +156,11 @@ class Cache:
         if (opened := self._opened) is not None:
             return opened
         if self.is_shared:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                why = f"the folder {self.path.parent} for the cache cannot be made: {error.strerror}"
+                raise StoreError(f"{why}; {_NAME_A_FILE}", self.path, reason="unwritable") from error
         # By each thread that needs it now, as one that waits for a locked file must not make the others wait longer.
         store = AnswerStore(self.path, CACHE)
         with self._opening.held():
@@ -209,11 +214,17 @@ class Cache:
 
 
 def default_path() -> Path:
-    """Return the file of the cache that ``cache=True`` uses, in the user's folder for caches."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "g4f-lite/Cache"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library/Caches/g4f-lite"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "g4f-lite"
+    """Return the file of the cache that ``cache=True`` uses, in the user's folder for caches.
+
+    :raises StoreError: if the user has no home directory, as in some containers
+    """
+    try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "g4f-lite/Cache"
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library/Caches/g4f-lite"
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "g4f-lite"
+    except RuntimeError as error:
+        raise StoreError(f"there is no folder for the cache: {error}; {_NAME_A_FILE}", reason="unwritable") from error
     return base / "answers.db"

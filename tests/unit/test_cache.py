@@ -20,6 +20,7 @@ from g4f_lite import (
     OutputError,
     Prompt,
     ServiceError,
+    StoreError,
 )
 from g4f_lite.answers.buffer import MAX_BYTES
 from g4f_lite.store.answers import CACHE
@@ -187,6 +188,24 @@ def test_a_client_with_a_cache_can_be_pickled(tmp_path: Path) -> None:
 def test_bad_settings_of_a_cache_are_refused(make: Any, error: type[Exception], message: str) -> None:
     with warnings.catch_warnings(), pytest.raises(error, match=message):
         make()
+
+
+def test_who_has_no_home_is_told_to_name_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the user of a container."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("g4f_lite.store.cache.default_path", lambda: tmp_path / "file" / "g4f-lite" / "answers.db")
+    with pytest.raises(StoreError, match=r'cannot be made: .*; name a file, as in Cache\("answers.db"\)'):
+        Client(Counts(), cache=True).ask("a")
+    monkeypatch.undo()
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(StoreError, match=r"there is no folder for the cache: .*; name a file"):
+        Cache()
 
 
 def test_an_answer_is_given_while_another_process_keeps_writing(
