@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TextIO
 from ..prompt import Prompt
 from .templates import MISSING, fill, names_in, value_of, with_names
 
+UTF_8 = "utf-8-sig"  # with the mark of a spreadsheet or without
 FORMATS = ("csv", "tsv", "jsonl", "text")
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "text", "": "text"}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -301,8 +302,11 @@ def wrong_byte(lines: Iterable[bytes]) -> tuple[int, int]:
 
 
 @contextmanager
-def opened(path: Path, mode: str) -> Iterator[TextIO]:
-    """Open a text file as UTF-8, as csv wants it; half of a character, which JSON may contain, is written as ``?``."""
-    encoding, errors = ("utf-8-sig", "strict") if mode == "r" else ("utf-8", "replace")
+def opened(path: Path, mode: str, encoding: str = UTF_8) -> Iterator[TextIO]:
+    """Open a text file, as csv wants it; half of a character, which JSON may contain, is written as ``?``.
+
+    :param encoding: of a file that is read; what is written is UTF-8
+    """
+    encoding, errors = (encoding, "strict") if mode == "r" else ("utf-8", "replace")
     with path.open(mode, encoding=encoding, errors=errors, newline="") as file:
         yield file  # type: ignore[misc]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..batch.answer_files import Writer, answers_in, check_names
-from ..batch.files import DELIMITERS, Row, format_of, opened, read_rows, told_of_options, wrong_byte
+from ..batch.files import DELIMITERS, UTF_8, Row, format_of, opened, read_rows, told_of_options, wrong_byte
 from ..batch.summary import counted
 from ..store.answers import AnswerStore
 from .batch_output import OutputFile
@@ -29,7 +29,7 @@ _HINTS = {
     "is missing": _EMPTY,
     "give the delimiter": " with --delimiter",
 }
-_AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8'"
+_AS_UTF_8 = "; save it as UTF-8, which a spreadsheet calls 'CSV UTF-8', or name its --encoding, such as cp1252"
 
 
 class BatchFiles:
@@ -44,6 +44,7 @@ class BatchFiles:
     :param delimiter: what separates the columns of tables; None for the usual character
     :param schema: the format of the answers, whose fields become columns of a table
     :param prefix: what the names of the columns for the answers begin with
+    :param encoding: of the source; None for UTF-8, in which all is written
     :raises click.ClickException: if two are the same file, or a name does not say a format
     """
 
@@ -58,6 +59,7 @@ class BatchFiles:
         delimiter: str | None,
         schema: dict[str, Any] | None,
         prefix: str,
+        encoding: str | None = None,
     ) -> None:
         self.source, self.failed, self.hosted = source, failed, hosted
         self.output = OutputFile(target)
@@ -78,6 +80,11 @@ class BatchFiles:
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise Misuse(f"--delimiter must be one character, such as ';', not {delimiter!r}")
         self._delimiter = delimiter
+        self._encoding = encoding
+        with checking_arguments():
+            _check_encoding(encoding or UTF_8)
+        if encoding is not None and failed is not None and _is_same(failed, source):
+            raise Misuse(f"--failed would replace {source} in UTF-8, and --encoding says {encoding}; name another file")
         self._fields = _fields_of(schema)
         self._is_json = schema is not None
         self._prefix = prefix
@@ -134,7 +141,8 @@ class BatchFiles:
 
     @property
     def _how(self) -> dict[str, Any]:
-        is_marked = not _is_standard(self.source) and _is_marked(self.source)
+        # What a spreadsheet reads in an old encoding, it reads in UTF-8 only with the mark.
+        is_marked = self._encoding is not None or (not _is_standard(self.source) and _is_marked(self.source))
         return {"delimiter": self._delimiter, "columns": self._columns, "is_marked": is_marked, "say": in_options}
 
     def publish(self) -> None:
@@ -182,15 +190,17 @@ class BatchFiles:
         how: dict[str, Any] = {"delimiter": self._delimiter, "empty": empty, "head": head, "on_skip": self._skip}
         try:
             if _is_standard(self.source):
-                text = _standard_input()
+                text = _standard_input(self._encoding or UTF_8)
                 self._kind = self._kind or _guess(text)
                 yield from read_rows(io.StringIO(text, newline=""), self._kind, template, **how)
             else:
-                with opened(self.source, "r") as file:
+                with opened(self.source, "r", self._encoding or UTF_8) as file:
                     yield from read_rows(file, self._kind or "text", template, **how)
         except OSError as error:
             raise Misuse(f"cannot read {self.name}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            if self._encoding is not None or not isinstance(error, UnicodeDecodeError):
+                raise Misuse(f"{self.name} is not text in {self._encoding}: {error}") from error
             place = self._place_of(error)
             raise Misuse(f"{self.name} is not UTF-8 text: {error.reason}{place}{_AS_UTF_8}") from error
         except ValueError as error:
@@ -261,9 +271,16 @@ def _kind_of_output(path: Path | None) -> str:
     raise ValueError(f"{path} must be a .jsonl, .csv or .tsv file")
 
 
-def _standard_input() -> str:
+def _check_encoding(name: str) -> None:
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f"--encoding: {error}; such as cp1252 and utf-16 are known") from error
+
+
+def _standard_input(encoding: str) -> str:
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict", newline="")
+        sys.stdin.reconfigure(encoding=encoding, errors="strict", newline="")
     return sys.stdin.read()
 
 

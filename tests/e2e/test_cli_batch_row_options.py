@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from pathlib import Path
+
+import pytest
 
 from g4f_lite.emulator import Emulator
 
@@ -72,3 +75,27 @@ def test_cut_answers_are_asked_for_again_with_more_tokens(emulator: Emulator, he
         ]
     hosted = [argument for argument in command if argument not in ("--workers", "1")]
     assert_refused(call(*hosted, "--longer", "50", "--hosted", "run.json"), "--longer cannot be used with --hosted")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_file_in_an_old_encoding_is_read(here: list[str], tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "in.csv").write_bytes("text;id\r\nschön;1\r\n".encode(encoding))
+    command = ["batch", str(tmp_path / "in.csv"), "--prompt", "{text}", "--delimiter", ";", *here]
+    done = call(*command, "--encoding", encoding, "-o", str(tmp_path / "out.csv"))
+    assert (done.returncode, done.stderr) == (0, "")
+    written = (tmp_path / "out.csv").read_bytes()
+    assert written.startswith(codecs.BOM_UTF8)  # by which the spreadsheet knows it
+    assert written.decode("utf-8-sig").splitlines()[1].startswith("schön;1;schön;")
+    assert_refused(call(*command), "is not UTF-8 text", "or name its --encoding, such as cp1252")
+
+
+def test_an_encoding_that_is_wrong_is_told(here: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"text\nsch\x81n\n")
+    command = ["batch", str(tmp_path / "in.csv"), *here, "--encoding"]
+    assert_refused(call(*command, "cp1252"), "in.csv is not text in cp1252: 'charmap' codec can't decode byte 0x81")
+    assert_refused(call(*command, "utf-16"), "in.csv is not text in utf-16: ")
+    assert_refused(
+        call(*command, "klingon"), "--encoding: unknown encoding: klingon; such as cp1252 and utf-16 are known"
+    )
+    failed = ("--failed", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"))
+    assert_refused(call(*command, "cp1252", *failed), "--failed would replace", "in UTF-8, and --encoding says cp1252")

@@ -72,6 +72,7 @@ def _number_or_auto(context: click.Context, parameter: click.Parameter, value: s
     "--format", "kind", type=click.Choice(FORMATS), help="The format of IN, if it does not follow from the name."
 )
 @click.option("--delimiter", metavar="CHAR", help="The delimiter between columns, such as ';'.")
+@click.option("--encoding", metavar="NAME", help="The encoding of IN, such as cp1252 or utf-16, if it is not UTF-8.")
 @click.option(
     "--empty",
     type=click.Choice(("error", "skip", "keep", "send")),
@@ -175,6 +176,7 @@ def command(
     template: str | None,
     kind: str | None,
     delimiter: str | None,
+    encoding: str | None,
     empty: str,
     prefix: str,
     provider_options: ProviderOptions,
@@ -206,7 +208,7 @@ def command(
     Ctrl-C the service goes on, and the same command fetches the answers.
     """
     schema = call_options.get("response_format")
-    files = BatchFiles(source, target, failed, store, hosted, kind, delimiter, schema, prefix)
+    files = BatchFiles(source, target, failed, store, hosted, kind, delimiter, schema, prefix, encoding)
     if files.output.path is None:
         require_output()
     if hosted is not None:
