@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import groupby
 from typing import Any
 
 # Fields whose pieces are parts of one text; of any other the last piece counts.
@@ -13,37 +14,53 @@ _GROWING = frozenset(
 CONTAINER_BYTES = 64  # of a list or an object, even an empty one
 
 
-def join(fields: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    """Join a later piece of a JSON object to what came before it, in place, and give that.
+def join(fields: dict[str, Any], *pieces: dict[str, Any]) -> dict[str, Any]:
+    """Join later pieces of a JSON object to what came before them, in place, and give that.
 
     Objects are joined name by name.  Items of lists are joined where both say the same ``index``, else they follow
-    one another.  Texts grow in fields such as ``text`` and ``data``; any other value is replaced.
+    one another.  Texts grow in fields such as ``text`` and ``data``; any other value is replaced.  Many pieces at once
+    take the time of one: a service may send a long text, and then thousands of pieces of it in one line.
 
     :param fields: what came before; the caller's own
-    :param piece: the later piece, which is left as it is
+    :param pieces: the later pieces, which are left as they are
     """
-    for name, new in piece.items():
-        old = fields.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            join(old, new)
-        elif isinstance(old, list) and isinstance(new, list):
-            _join_lists(old, new)
-        elif isinstance(old, str) and isinstance(new, str) and name in _GROWING:
-            fields[name] = None  # a text that nobody else holds is not copied to grow
-            old += new
-            fields[name] = old
-        elif new is not None or name not in fields:
-            fields[name] = copy.deepcopy(new)
+    for name in dict.fromkeys(name for piece in pieces for name in piece):
+        values = [piece[name] for piece in pieces if name in piece]
+        for kind, run in groupby(values, type):
+            _add(fields, name, kind, list(run))
     return fields
 
 
+def _add(fields: dict[str, Any], name: str, kind: type[Any], values: list[Any]) -> None:
+    """Join values of one kind to what is under a name."""
+    if kind is str and name in _GROWING:
+        old = fields.get(name)
+        fields[name] = "".join((old, *values) if isinstance(old, str) else values)
+        return
+    if kind in (dict, list):
+        if not isinstance(fields.get(name), kind):
+            fields[name] = copy.deepcopy(values.pop(0))
+        if kind is dict:
+            join(fields[name], *values)
+        for more in values if kind is list else ():
+            _join_lists(fields[name], more)
+    elif values[-1] is not None or name not in fields:
+        fields[name] = copy.deepcopy(values[-1])
+
+
 def _join_lists(items: list[Any], more: list[Any]) -> None:
+    pieces: list[dict[str, Any]] = []  # of the last item
     for item in more:
         last = items[-1] if items else None
         if isinstance(last, dict) and isinstance(item, dict) and _is_same(last, item):
-            join(last, item)
-        else:
-            items.append(copy.deepcopy(item))
+            pieces.append(item)
+            continue
+        if pieces:
+            join(items[-1], *pieces)
+            pieces = []
+        items.append(copy.deepcopy(item))
+    if pieces:
+        join(items[-1], *pieces)
 
 
 def _is_same(item: dict[str, Any], piece: dict[str, Any]) -> bool:

@@ -36,7 +36,8 @@ const elements = {
   form: {text: {value: text}, reset() { this.text.value = ""; }},
   button: {set disabled(is) { if (!is) end(); }},
 };
-const document = {forms: [elements.form], querySelector: name => elements[name], createElement: () => ({})};
+const part = () => ({textContent: "", append(text) { this.textContent += text; }});
+const document = {forms: [elements.form], querySelector: name => elements[name], createElement: () => part()};
 const talk = {appendChild: part => (said.push(part), part)};
 const addEventListener = () => {};
 const fetch = (path, {signal, method}) =>
