@@ -38,7 +38,7 @@ def _is_setting(name: str) -> bool:
     bundle = name.endswith("_CA_BUNDLE") or name == "SSL_CERT_FILE"
     key = name.endswith(("_API_KEY", "_API_TOKEN"))
     ours = name.startswith(("G4F_LITE_", "OPENAI_"))
-    return ours or key or bundle or name.lower().endswith("_proxy") or name in ("NETRC", "OLLAMA_HOST")
+    return ours or key or bundle or name.lower().endswith("_proxy") or name in ("NETRC", "OLLAMA_HOST", "VIRTUAL_ENV")
 
 
 SETTINGS = [name for name in os.environ if _is_setting(name)]

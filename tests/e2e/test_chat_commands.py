@@ -233,10 +233,11 @@ def test_models_that_cannot_be_listed(emulator: Emulator, here: list[str]) -> No
         terminal.wait_for("> ")
         emulator.stop_listening()
         terminal.type("/model ec\t\n")
-        *_, why, unchecked, done, _ = terminal.wait_for("> ").split("\r\n")
+        # The prompt may be shown once more before that, where the line came before readline was ready for it.
+        *_, why, unchecked, _ = terminal.wait_for("The model is ec from now on.").split("\r\n")
         assert why.startswith("Note: OpenAICompatible did not list its models (could not connect to ")
         assert unchecked == "Note: the model ec could not be checked"
-        assert done == "The model is ec from now on."
+        terminal.wait_for("> ")
         assert say(terminal, "/model").startswith(why)
         assert "could not connect" in say(terminal, "/models")
 
@@ -358,8 +359,7 @@ def test_what_a_terminal_obeys_is_not_completed(emulator: Emulator, here: list[s
     with Terminal("chat", *here[:2], COLUMNS="200") as terminal:
         terminal.wait_for("> ")
         terminal.type("/model z\t\n")
-        shown = terminal.wait_for("> ")
-    assert "does not list the model 'z'; try echo" in shown
+        shown = terminal.wait_for("does not list the model 'z'; try echo")
     assert "\x9b" not in shown
 
 
