@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import chain, groupby
 from typing import Any
 
 # Fields whose pieces are parts of one text; of any other the last piece counts.
@@ -25,7 +26,8 @@ def join(fields: dict[str, Any], *pieces: dict[str, Any]) -> dict[str, Any]:
     :param pieces: the later pieces, which are left as they are
     """
     for name in dict.fromkeys(name for piece in pieces for name in piece):
-        values = [piece[name] for piece in pieces if name in piece]
+        fields.setdefault(name, None)
+        values = (piece[name] for piece in pieces if piece.get(name) is not None)
         for kind, run in groupby(values, type):
             _add(fields, name, kind, list(run))
     return fields
@@ -33,22 +35,20 @@ def join(fields: dict[str, Any], *pieces: dict[str, Any]) -> dict[str, Any]:
 
 def _add(fields: dict[str, Any], name: str, kind: type[Any], values: list[Any]) -> None:
     """Join values of one kind to what is under a name."""
-    if kind is str and name in _GROWING:
-        old = fields.get(name)
+    old = fields[name]
+    if kind in (dict, list) and not isinstance(old, kind):
+        old = fields[name] = copy.deepcopy(values.pop(0))
+    if kind is dict:
+        join(old, *values)
+    elif kind is list:
+        _join_lists(old, chain.from_iterable(values))
+    elif kind is str and name in _GROWING:
         fields[name] = "".join((old, *values) if isinstance(old, str) else values)
-        return
-    if kind in (dict, list):
-        if not isinstance(fields.get(name), kind):
-            fields[name] = copy.deepcopy(values.pop(0))
-        if kind is dict:
-            join(fields[name], *values)
-        for more in values if kind is list else ():
-            _join_lists(fields[name], more)
-    elif values[-1] is not None or name not in fields:
+    else:
         fields[name] = copy.deepcopy(values[-1])
 
 
-def _join_lists(items: list[Any], more: list[Any]) -> None:
+def _join_lists(items: list[Any], more: Iterable[Any]) -> None:
     pieces: list[dict[str, Any]] = []  # of the last item
     for item in more:
         last = items[-1] if items else None

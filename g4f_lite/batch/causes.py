@@ -153,7 +153,7 @@ def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
     """
     if isinstance(error, AllProvidersFailedError):
         return any(may_be_sent_again(each, has_answered=has_answered) for each in error.errors)
-    if is_unanswered(error):
+    if _is_unanswered(error):
         return has_answered
     if not isinstance(error, ProviderError) or isinstance(error, RateLimitError) or error.after_calls:
         return False
@@ -162,10 +162,8 @@ def may_be_sent_again(error: Exception, *, has_answered: bool) -> bool:
     return error.may_retry and (isinstance(error, StreamInterruptedError) or is_of_server)
 
 
-def is_unanswered(error: Exception) -> bool:
+def _is_unanswered(error: Exception) -> bool:
     """Return whether a call was sent, and nothing of its answer came in time."""
-    if isinstance(error, AllProvidersFailedError):
-        return any(map(is_unanswered, error.errors))
     if not isinstance(error, DeadlineExceededError) or error.limit == "connect":
         return False
     return not error.partial and not error.after_calls

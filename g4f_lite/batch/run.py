@@ -332,8 +332,8 @@ class Run:
 
     def _count_failure(self, error: Exception) -> None:
         """Count a failure, and stop the batch if it is one too many in a row; the lock is held."""
-        too_many = self._failures.add(error, has_answered=self._workers.was_reached) if self.reason is None else None
-        if too_many is not None:
+        has_answered = self._workers.was_reached
+        if self.reason is None and (too_many := self._failures.add(error, has_answered=has_answered)):
             self.too_many = too_many
             self._halt(error)
 
