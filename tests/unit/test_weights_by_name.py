@@ -96,6 +96,18 @@ class TestFromTheHub:
         with pytest.raises(ResponseFormatError, match="says nothing of the files"):
             Local.pull(NAME)
 
+    @pytest.mark.parametrize("name", ["a\0.gguf", "a\ud800.gguf", "a\\b.gguf", "a\n.gguf", f"{'a' * 1000}.gguf"])
+    def test_a_name_that_no_path_can_have_is_passed_over(self, hub: FakeHub, name: str) -> None:
+        hub.files = {name: MODEL}
+        with pytest.raises(ModelNotSupportedError, match="no such file, and none that Local can use"):
+            Local.pull(NAME)
+
+    @pytest.mark.parametrize("sha256", ["/" * 64, "0" * 63 + "\0", "é" * 64])
+    def test_a_hash_is_hexadecimal(self, hub: FakeHub, sha256: str) -> None:
+        hub.hashes = {Q4: sha256}
+        with pytest.raises(ModelNotSupportedError, match="no hash of"):
+            Local.pull(NAME)
+
     def test_nothing_is_fetched_that_nobody_asked_for(self, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(weights, "interactive", lambda: True)
         with pytest.raises(ProviderNotConfiguredError, match=f"only those of smollm2 .*`g4f-lite local pull {NAME}`"):

@@ -172,7 +172,7 @@ def kept() -> Iterator[tuple[Path, Record]]:
     """Return the files that were downloaded from the hub or from an address, with their records."""
     for place in sorted((cache_directory() / "models").glob("**/*.gguf.json")):
         path = place.with_suffix("")
-        if path.is_file() and (record := read_record(path)):
+        if os.path.isfile(path) and (record := read_record(path)):  # Path.is_file raises where a folder is closed
             yield path, record
 
 
