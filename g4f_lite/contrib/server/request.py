@@ -90,7 +90,7 @@ def ignored_fields(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _too_large() -> ApiError:
-    return ApiError(413, f"the body is larger than {MAX_BODY // 1024**2} MiB")
+    return ApiError(413, f"the body is larger than {MAX_BODY // 1024**2} MiB; send fewer images, or smaller ones")
 
 
 @dataclass
