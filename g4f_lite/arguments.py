@@ -105,20 +105,19 @@ _OF_G4F = {
     "ModelNotAllowedError": "ModelNotSupportedError",
     "ModelNotFoundError": "ModelNotSupportedError",
     "ModelUtils": "the name of the model, as a string",
-    "NestAsyncioError": "nothing",
+    "NestAsyncioError": "",
     "NoImageResponseError": "ResponseFormatError",
     "ResponseError": "ServiceError or ResponseFormatError",
     "RetryNoProviderError": "AllProvidersFailedError",
     "RetryProvider": "Fallback([…])",
     "RetryProviderError": "AllProvidersFailedError",
     "api": "an AnswerStream in a web framework",
-    "audio": "nothing",
     "cookies": "cookies= of a provider",
     "create_async": "create, in a thread if an event loop must go on",
-    "create_variation": "nothing",
+    "create_variation": "",
     "debug": "G4F_LITE_LOG=debug in the environment",
-    "edit": "nothing",
-    "files": "nothing",
+    "edit": "",
+    "files": "",
     "get_cookies": "cookies= of a provider",
     "get_image": "client.models.list()",
     "get_last_provider": "the provider of an answer: client.ask(…).provider",
@@ -126,7 +125,7 @@ _OF_G4F = {
     "get_model_and_provider": "Client(provider, model=…)",
     "get_video": "client.models.list()",
     "get_vision": "client.models.list()",
-    "gui": "nothing",
+    "gui": "",
     "media": "client.images.generate",
     "models": "the name of the model, as a string",
     "read_cookie_files": "cookies= of a provider",
@@ -158,6 +157,7 @@ _OF_OPENAI = {
     "beta": "client.chat.completions.parse",
     "completions": "client.chat.completions.create",
     "responses": "client.chat.completions.create",
+    **dict.fromkeys(("audio", "evals", "fine_tuning", "moderations", "realtime", "vector_stores", "videos"), ""),
 }
 
 # Keys by how they begin: of OpenAI and most others, NVIDIA, Perplexity, Cerebras; Groq, Hugging Face, Replicate,
@@ -178,7 +178,8 @@ def _instead_of(name: str) -> str:
     """Return what to write instead of a name of g4f, of OpenAI's client or of ``Local``; "" for any other."""
     for names, page in ((_OF_OPENAI, "from-openai.md"), (_OF_G4F, "from-g4f.md")):
         if name in names:
-            return f"; see docs/{page} for the replacement: {names[name]}"
+            instead = names[name] and f" for the replacement: {names[name]}"
+            return f"; see docs/{page}{instead or ': there is none here'}"
     return "; write client.embeddings.create(input=…)" if name == "embed" else ""
 
 

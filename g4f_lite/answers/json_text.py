@@ -52,7 +52,8 @@ def parse_json_text(text: str, provider: str | None) -> Any:
     try:
         return read_json(without_fence(text))
     except (ValueError, RecursionError) as error:
-        message = f"expected an answer in JSON: {error}"
+        hint = "; ask with output=dict, which finds JSON within other text" if "{" in text or "[" in text else ""
+        message = f"expected an answer in JSON: {error}{hint}"
         raise NotJsonError(message, provider=provider, partial=str(text)) from _without_text(error)
 
 

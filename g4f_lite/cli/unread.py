@@ -31,8 +31,6 @@ def note_unread_settings() -> None:
     model = os.environ.get("G4F_LITE_MODEL")
     if named and model and all(own not in ("", model) for own in _models_in([named])):
         note(f"G4F_LITE_MODEL is not used, as G4F_LITE_PROVIDER is {named}")
-    if os.environ.get("G4F_LITE_API_KEY") and not address:
-        note("G4F_LITE_API_KEY is not used; it is for the server that G4F_LITE_BASE_URL names")
     if uses := uses_of_keys():
         note(f"no provider is named, and the embedded model answers; {', '.join(uses)}")
     if names := unread_in_file():

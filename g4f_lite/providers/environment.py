@@ -52,6 +52,14 @@ def warn_of_unknown_variables() -> None:
         warn(warning)
 
 
+def warn_of_key_without_server() -> None:
+    """Warn, once, if there is a key for a server, and no variable that names the server."""
+    name = "G4F_LITE_API_KEY"
+    if os.environ.get(name) and not os.environ.get("G4F_LITE_BASE_URL") and name not in _warned:
+        _warned.add(name)
+        warn(f"{name} in the environment has no effect; it is for the server of G4F_LITE_BASE_URL there")
+
+
 def told_source(message: str, model: str, *, local: bool) -> str:
     """Return an error message about a model, with the variable that names the model if one does.
 

@@ -12,7 +12,7 @@ from ..arguments import safe_url
 from ..errors import G4FLiteError, ModelNotSupportedError, ProviderNotFoundError
 from ..http.forks import lock_free_in_children
 from .base import BaseProvider
-from .environment import warn_of_unknown_variables
+from .environment import warn_of_key_without_server, warn_of_unknown_variables
 from .openai.presets import plain
 from .registry import find_class, make, make_provider, name_and_model
 from .settings import check_url
@@ -128,6 +128,7 @@ def choose_provider(
                 check_url(base_url, "G4F_LITE_BASE_URL")
             except ValueError as error:
                 raise ProviderNotFoundError(str(error)) from None
+        warn_of_key_without_server()
         if model:
             settings.setdefault("model", model)
     names = [part.strip() for part in (name or "").split(",") if part.strip()]

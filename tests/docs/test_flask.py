@@ -143,6 +143,13 @@ def test_a_legacy_app(load: Load, g4f_scripted: Scripted) -> None:
     assert response.get_json() == {"summary": "A short summary."}
 
 
+@pytest.mark.parametrize("name", ["readme", "legacy"])
+def test_a_view_without_an_answer_is_a_status_and_a_sentence(name: str, load: Load, g4f_scripted: Scripted) -> None:
+    g4f_scripted.queue(TransportError("down"))
+    response = load(name).app.test_client().post("/summary", data={"text": "A long text."})
+    assert (response.status_code, response.get_json()) == (503, {"error": SENTENCES[503]})
+
+
 @pytest.mark.parametrize(
     ("name", "path"), [("readme", "/summary"), ("legacy", "/summary"), ("limited", "/answer"), ("leased", "/answer")]
 )

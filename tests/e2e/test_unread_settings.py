@@ -20,7 +20,6 @@ OF_TWO = f"{EMBEDDED}-p openai uses OPENAI_API_KEY, -p xai uses XAI_API_KEY\n"
 OF_SERVER = (
     "Note: G4F_LITE_BASE_URL is not used, as G4F_LITE_PROVIDER is vllm,local; openaicompatible there is its server\n"
 )
-OF_KEY = "Note: G4F_LITE_API_KEY is not used; it is for the server that G4F_LITE_BASE_URL names\n"
 OF_VARIABLE = "Note: G4F_LITE_MODEL is not used, as G4F_LITE_PROVIDER is vllm:small\n"
 OF_OPTION = "Note: the model small of --provider is not used, as --model is big\n"
 OF_FILE = "Note: the file .env is not read; set G4F_LITE_PROVIDER, G4F_LITE_MODEL in the environment\n"
@@ -43,9 +42,6 @@ LINES = "# G4F_LITE_TIMEOUT=5\nG4F_LITE_PROVIDER=ollama\n export G4F_LITE_MODEL 
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "openaicompatible:big,local"}, None, ""),
         ([], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": f"echo,{ELSEWHERE}"}, None, ""),
         (["-p", "echo"], {"G4F_LITE_BASE_URL": ELSEWHERE, "G4F_LITE_PROVIDER": "vllm"}, None, ""),
-        ([], {"G4F_LITE_API_KEY": "sk-1", "G4F_LITE_PROVIDER": ELSEWHERE}, None, OF_KEY),
-        ([], {"G4F_LITE_API_KEY": "sk-1", "G4F_LITE_BASE_URL": ELSEWHERE}, None, ""),
-        (["-p", "echo"], {"G4F_LITE_API_KEY": "sk-1"}, None, ""),
         ([], {"G4F_LITE_MODEL": "big", "G4F_LITE_PROVIDER": "vllm:small"}, None, OF_VARIABLE),
         ([], {"G4F_LITE_MODEL": "small", "G4F_LITE_PROVIDER": "vllm:small"}, None, ""),
         ([], {"G4F_LITE_MODEL": "big", "G4F_LITE_PROVIDER": "vllm:small,local"}, None, ""),

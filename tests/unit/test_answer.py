@@ -62,6 +62,12 @@ def test_json_is_read_also_in_a_fence(text: str) -> None:
     assert Answer(text).json() == {"a": 1}
 
 
+@pytest.mark.parametrize("text", ['Here: {"a": 1}', "[1, 2", '```json\n{"a": 1}\n```\nDone.'])
+def test_who_has_json_within_a_text_learns_how_it_is_found(text: str) -> None:
+    with pytest.raises(ResponseFormatError, match="; ask with output=dict, which finds JSON within other text;"):
+        Answer(text).json()
+
+
 def test_no_json_is_an_error_of_ours_and_a_value_error() -> None:
     with pytest.raises(ResponseFormatError) as caught:
         Answer("prose", provider="Test").json()

@@ -33,9 +33,9 @@ def test_without_any_setting_the_embedded_model_answers() -> None:
 
 
 def test_a_key_alone_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GROQ_API_KEY", "G4F_LITE_API_KEY"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GROQ_API_KEY"):
         monkeypatch.setenv(name, "http://key.example")
-    assert isinstance(choose_provider(), Local)
+    assert isinstance(choose_provider(), Local)  # of G4F_LITE_API_KEY there is a warning besides
 
 
 def test_an_argument_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,6 +308,25 @@ def test_a_misprint_of_a_variable_is_warned_of_once(monkeypatch: pytest.MonkeyPa
         f"G4F_LITE_PROVDER {useless}; is G4F_LITE_PROVIDER meant?",
     ]
     assert {each.filename for each in warned} == {__file__}
+
+
+@pytest.mark.parametrize("provider", [None, "echo"])
+def test_a_key_without_its_server_is_warned_of_once(provider: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.setenv("G4F_LITE_API_KEY", "sk-1")
+    if provider:
+        monkeypatch.setenv("G4F_LITE_PROVIDER", provider)
+    choose_provider("echo")  # a warning is an error
+    with pytest.warns(UserWarning, match="^G4F_LITE_API_KEY in the environment has no effect; it is for the server of"):
+        assert isinstance(choose_provider(), Echo if provider else Local)
+    choose_provider()
+
+
+def test_a_key_with_its_server_is_not_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.setenv("G4F_LITE_API_KEY", "sk-1")
+    monkeypatch.setenv("G4F_LITE_BASE_URL", "http://127.0.0.1:9/v1")
+    choose_provider()  # a warning is an error
 
 
 def test_a_variable_that_is_for_the_configuration_of_a_flask_app_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

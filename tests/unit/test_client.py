@@ -181,6 +181,12 @@ def test_a_name_of_openais_client_leads_to_its_page(line):
         exec(line)
 
 
+@pytest.mark.parametrize("name", ["audio", "files", "moderations", "vector_stores"])
+def test_a_part_of_openais_client_that_has_no_replacement_is_told_so(name):
+    with pytest.raises(AttributeError, match=rf"^Client has no attribute '{name}'; see docs/\S+: there is none here$"):
+        getattr(Client(Echo()), name)
+
+
 @pytest.mark.parametrize("line", ["import g4f_lite.Provider", "from g4f_lite.Provider import Bing"])
 def test_the_module_of_g4fs_providers_leads_to_the_page_about_g4f(line):
     with pytest.raises(

@@ -205,7 +205,7 @@ def test_a_variable_that_only_the_configuration_has_is_a_warning(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("config", "environment", "told"),
+    ("config", "variables", "told"),
     [
         ({}, {"G4F_LITE_PROVIDER": "http://127.0.0.1:1/v1"}, True),
         ({"G4F_LITE_PROVIDER": "groq"}, {}, True),
@@ -216,10 +216,11 @@ def test_a_variable_that_only_the_configuration_has_is_a_warning(monkeypatch: py
     ],
 )
 def test_a_key_without_its_server_is_a_warning(
-    config: dict[str, Any], environment: dict[str, str], told: bool, monkeypatch: pytest.MonkeyPatch
+    config: dict[str, Any], variables: dict[str, str], told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(environment, "_warned", set())
     monkeypatch.setenv("G4F_LITE_API_KEY", "sk-1")
-    for name, value in environment.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.warns(UserWarning, match="API_KEY in the environment has no effect") if told else nullcontext():
         G4FLite(make_app(**config))

@@ -92,6 +92,7 @@ def test_a_token_of_a_function_is_in_no_error() -> None:
     assert KEY not in str(caught.value)
 
 
+TO_THIS = "to this URL as well: G4F_LITE_API_KEY is only for the server that it names"
 OPENAIS = "OPENAI_API_KEY is set, and is only for OpenAI and the server that OPENAI_BASE_URL names"
 
 
@@ -105,7 +106,7 @@ OPENAIS = "OPENAI_API_KEY is set, and is only for OpenAI and the server that OPE
             "lmstudio",
             "http://gpu.test:1234/v1",
             "G4F_LITE_API_KEY",
-            "give api_key=; G4F_LITE_API_KEY is only for the server that G4F_LITE_BASE_URL names",
+            f"give api_key=, or set G4F_LITE_BASE_URL {TO_THIS}",
         ),
         ("ollama", None, "OPENAI_API_KEY", f"give api_key=; {OPENAIS}"),
         ("vllm", ELSEWHERE, "VLLM_API_KEY", "give api_key=; VLLM_API_KEY is set, and is not sent to another address"),

@@ -13,7 +13,14 @@ from ...arguments import warn
 from ...client.client import Client
 from ...errors import G4FLiteError
 from ...providers.base import BaseProvider
-from ...providers.environment import OF_FLASK, PREFIX, VARIABLES, no_setting, warn_of_unknown_variables
+from ...providers.environment import (
+    OF_FLASK,
+    PREFIX,
+    VARIABLES,
+    no_setting,
+    warn_of_key_without_server,
+    warn_of_unknown_variables,
+)
 from ...providers.local.base import EngineProvider
 from ...timeout import RETRY, RetryPolicy, Timeout
 from .errors import SENTENCES_KEY, check_sentences
@@ -164,9 +171,8 @@ def _warn_of_useless_settings(config: Mapping[str, Any]) -> None:
 
 def _warn_of_useless_key(config: Mapping[str, Any]) -> None:
     """Warn of a key in the environment without its server, unless the app may have given it to a provider itself."""
-    has_key = os.environ.get("G4F_LITE_API_KEY") and config.get("G4F_LITE_API_KEY") is None
-    if has_key and not os.environ.get("G4F_LITE_BASE_URL") and isinstance(config.get("G4F_LITE_PROVIDER") or "", str):
-        warn("G4F_LITE_API_KEY in the environment has no effect; it is for the server of G4F_LITE_BASE_URL there")
+    if config.get("G4F_LITE_API_KEY") is None and isinstance(config.get("G4F_LITE_PROVIDER") or "", str):
+        warn_of_key_without_server()
 
 
 def _start(provider: BaseProvider) -> None:

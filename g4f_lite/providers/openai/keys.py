@@ -138,7 +138,8 @@ class Key:
         if os.environ.get(self.withheld):
             return f"give api_key=; {self.withheld} is set, and is not sent to another address"
         if os.environ.get(self.variable):
-            return f"give api_key=; {self.variable} is only for the server that {self.named_in} names"
+            named = f"set {self.named_in} to this URL as well"
+            return f"give api_key=, or {named}: {self.variable} is only for the server that it names"
         if os.environ.get("OPENAI_API_KEY"):
             return f"give api_key=; {_ONLY_OPENAI}"
         return "give api_key="
