@@ -81,5 +81,5 @@ def _told_of_unpriced(call: CallUsage) -> str:
 
 
 def named(model: str, provider: str) -> str:
-    """Return a model with its provider; the provider alone where the server chooses the model."""
-    return f"{model!r} of {provider}" if model else provider
+    """Return a model with its provider; the provider alone where the server chooses the model, or its name has it."""
+    return f"{model!r} of {provider}" if model and f"model {model!r}" not in provider else provider

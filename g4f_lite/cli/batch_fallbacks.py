@@ -59,8 +59,7 @@ class Fallbacks:
                 self._is_limited = self._is_limited or any(map(_is_rate_limit, errors))
             if is_news and answering != self._first:  # which may have been waited for
                 told = [*told_of_members(errors).values()] or [f"{self._first} is skipped"]
-                name = answering.partition(" (model ")[0]  # which it has where others have the same name
-                again = self._again([name], "such rows") if name != self._first else ""
+                again = self._again([answering], "such rows")
                 again += " later" if again else ""
                 tell(f"{'; '.join(told)}, and {answering} answers instead{again}{self._pace()}")
 

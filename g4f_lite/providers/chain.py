@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
@@ -53,20 +53,14 @@ class Chain(Protocol):
     def scrub(self, error: BaseException) -> None: ...
 
 
-def all_failed(
-    what: str, errors: list[G4FLiteError], step: str, models: Iterable[str | None] = ()
-) -> AllProvidersFailedError:
+def all_failed(what: str, errors: list[G4FLiteError], step: str) -> AllProvidersFailedError:
     """Make the error of a chain.
 
     :param what: the first line of its message
     :param errors: the errors of the members
     :param step: the step of the call
-    :param models: of each member, the model that tells it from others of its name
     """
-    lines = "".join(
-        f"\n  {str(error) or type(error).__name__}" + (f" (model {model!r})" if model else "")
-        for error, model in itertools.zip_longest(errors, models)
-    )
+    lines = "".join(f"\n  {str(error) or type(error).__name__}" for error in errors)
     return AllProvidersFailedError(f"{what}:{lines}", errors=errors, step=step)
 
 
@@ -149,9 +143,7 @@ class ChainCall(CheckedSource):
             self.priced_at = getattr(source, "priced_at", None)
             self.in_vain += getattr(source, "in_vain", ())
             if errors:
-                model = self._telling_model(position)
-                answering = self.provider + (f" (model {model!r})" if model else "")
-                self._tell([errors[each] for each in sorted(errors)], answering)
+                self._tell([errors[each] for each in sorted(errors)], self.provider)
                 failed = [errors[each] for each in sorted(errors) if each != position]  # not in a turn before this one
                 self.passed_over = {error.provider or "": error.message for error in failed}
             self.passed_over |= getattr(source, "passed_over", {})
@@ -178,8 +170,7 @@ class ChainCall(CheckedSource):
         if self._turns.ended.is_set():
             return
         given = [errors[position] for position in sorted(errors)]
-        models = map(self._telling_model, sorted(errors))
-        raise all_failed("no provider answered", given, "prompt", models) from given[-1]
+        raise all_failed("no provider answered", given, "prompt") from given[-1]
 
     def _ask(self, position: int, members_left: int, errors: dict[int, G4FLiteError]) -> Begun | None:
         """Ask a member, and return its answer once that has begun; None if the next member is to be asked.
@@ -278,12 +269,6 @@ class ChainCall(CheckedSource):
             return False
         told.add(name)
         return True
-
-    def _telling_model(self, position: int) -> str | None:
-        """Return the model of a member whose name others have too, if the prompt names none for all of them."""
-        member = self._members[position]
-        is_alone = sum(each.name == member.name for each in self._members) == 1
-        return None if is_alone or self._prompt.model else member.provider.get_model()
 
     def _refusal(self, position: int) -> Exception | None:
         """Return a member's refusal of the prompt; None if it accepts it."""

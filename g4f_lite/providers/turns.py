@@ -31,7 +31,7 @@ class Member(NamedTuple):
 
     :param provider: the provider
     :param breaker: its circuit breaker
-    :param name: its name in answers and errors, with its address if others of its name have another one
+    :param name: its name in answers and errors, with its address or model where that tells it from others of its name
     :param asked: hashes of the models that it was asked for, and has not said that it lacks
     """
 
@@ -103,14 +103,34 @@ def members_of(providers: list[BaseProvider], clock: Callable[[], float]) -> lis
     :param clock: returns the time in seconds
     """
 
-    def address(provider: BaseProvider) -> str:
-        return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
-
     def name(provider: BaseProvider) -> str:
-        own, addresses = address(provider), {address(each) for each in providers if each.name == provider.name}
-        return f"{provider.name} ({own})" if own and len(addresses) > 1 else provider.name
+        alike = [each for each in providers if each.name == provider.name]
+        tell = max(_MARKS, key=lambda mark: len({mark(each) for each in alike}))  # the first that tells most apart
+        mark = tell(provider)
+        return f"{provider.name} ({mark})" if mark else provider.name
 
     return [Member(provider, CircuitBreaker(clock), name(provider), set()) for provider in providers]
+
+
+def _host(provider: BaseProvider) -> str:
+    return urlsplit(provider.base_url).netloc.rpartition("@")[2] if isinstance(provider, Provider) else ""
+
+
+def _address(provider: BaseProvider) -> str:
+    return _host(provider) + urlsplit(provider.base_url).path if isinstance(provider, Provider) else ""
+
+
+def _model(provider: BaseProvider) -> str:
+    model = getattr(provider, "model", None)
+    return f"model {model!r}" if model else ""
+
+
+def _address_and_model(provider: BaseProvider) -> str:
+    return " ".join(filter(None, (_address(provider), _model(provider))))
+
+
+#: What may tell members of the same name apart.
+_MARKS: tuple[Callable[[BaseProvider], str], ...] = (lambda _: "", _host, _address, _model, _address_and_model)
 
 
 def is_own_model(members: list[Member], model: str) -> bool:

@@ -157,13 +157,6 @@ def test_providers_that_are_asked_again_are_named_as_a_shell_reads_them() -> Non
     )
 
 
-def test_a_member_that_has_the_name_of_the_first_cannot_be_asked_again_alone() -> None:
-    told: list[str] = []
-    tell = Fallbacks("Local", is_kept=True).teller(told.append)
-    tell([QuotaExceededError("no credit", provider="Local")], "Local (model 'small')")
-    assert told == ["Local did not answer (no credit), and Local (model 'small') answers instead"]
-
-
 def test_a_note_says_of_each_other_provider_once_that_it_answers() -> None:
     told: list[str] = []
     fallbacks = Fallbacks("One", is_kept=False)

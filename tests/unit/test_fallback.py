@@ -48,7 +48,7 @@ def test_the_first_that_answers_is_named() -> None:
     second = Scripted("from the second", model="small")
     answer = Fallback([Scripted(TransportError("down")), second]).create(messages="Hello")
     assert answer == "from the second"
-    assert answer.provider == "Scripted"
+    assert answer.provider == "Scripted (model 'small')"
     assert answer.model == "small"
     assert second.calls[0].prompt == "Hello"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import re
+import time
 import warnings
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from g4f_lite import (
 )
 from g4f_lite.providers.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 from g4f_lite.providers.hooks import listing
+from g4f_lite.providers.turns import members_of
 from g4f_lite.testing import Echo, Scripted
 
 SERVER = "http://127.0.0.1:9/v1"
@@ -53,13 +54,14 @@ def test_the_error_has_a_line_for_each() -> None:
     ]
 
 
-FIRST, SECOND = "http://127.0.0.1:8001/v1", "http://127.0.0.1:8002/v1"
+FIRST, SECOND, OTHER = "http://127.0.0.1:8001/v1", "http://127.0.0.1:8002/v1", "http://127.0.0.1:8001/v2"
 
 
 @pytest.mark.parametrize(
     ("urls", "own", "names"),
     [
         ((FIRST, SECOND), None, ("OpenAICompatible (127.0.0.1:8001)", "OpenAICompatible (127.0.0.1:8002)")),
+        ((FIRST, OTHER), None, ("OpenAICompatible (127.0.0.1:8001/v1)", "OpenAICompatible (127.0.0.1:8001/v2)")),
         ((FIRST, FIRST), None, ("OpenAICompatible", "OpenAICompatible")),
         ((FIRST, SECOND), "mine", ("mine", "OpenAICompatible")),
     ],
@@ -78,16 +80,27 @@ def test_servers_of_one_name_are_told_apart_by_their_addresses(
         assert [provider.name for provider in chain.providers] == [own or "OpenAICompatible", "OpenAICompatible"]
 
 
-@pytest.mark.parametrize(("asked", "told"), [(None, ["(model 'skiff')", "(model 'galleon')"]), ("skiff", [])])
+@pytest.mark.parametrize("asked", [None, "skiff"])
 @responses.activate
-def test_members_of_one_service_are_told_apart_by_their_models(asked: str | None, told: list[str]) -> None:
+def test_members_of_one_service_are_told_apart_by_their_models(asked: str | None) -> None:
     harbor = [Scripted(TransportError("no network"), model=model) for model in ("skiff", "galleon")]
     chain = Fallback([*harbor, OpenAICompatible(FIRST, model="m")])
     responses.post(f"{FIRST}/chat/completions", status=401)
     with pytest.raises(AllProvidersFailedError) as caught:
         chain.ask("Hello", model=asked, retry=None)
-    assert re.findall(r"\(model .*?\)$", str(caught.value), re.MULTILINE) == told
-    assert [error.provider for error in caught.value.errors] == ["Scripted", "Scripted", "OpenAICompatible"]
+    names = ["Scripted (model 'skiff')", "Scripted (model 'galleon')", "OpenAICompatible"]
+    assert [error.provider for error in caught.value.errors] == names
+    assert [line.partition(": ")[0].strip() for line in str(caught.value).splitlines()[1:3]] == names[:2]
+
+
+def test_members_that_no_address_and_no_model_tells_apart_have_both_in_their_names() -> None:
+    places = [(FIRST, "a"), (FIRST, "b"), (SECOND, "a")]
+    members = members_of([OpenAICompatible(url, model=model) for url, model in places], time.monotonic)
+    assert [member.name.removeprefix("OpenAICompatible ") for member in members] == [
+        "(127.0.0.1:8001/v1 model 'a')",
+        "(127.0.0.1:8001/v1 model 'b')",
+        "(127.0.0.1:8002/v1 model 'a')",
+    ]
 
 
 def test_the_one_that_answers_is_told_apart_by_its_model_from_others_of_its_name() -> None:
@@ -97,8 +110,9 @@ def test_the_one_that_answers_is_told_apart_by_its_model_from_others_of_its_name
         [Scripted(*down, model="skiff"), Scripted("Hi", "Hi", model="galleon")],
         on_fallback=lambda errors, answering: told.append(([error.provider for error in errors], answering)),
     )
-    assert [chain.ask("Hello", model=model, retry=None).provider for model in (None, "sloop")] == ["Scripted"] * 2
-    assert told == [(["Scripted"], "Scripted (model 'galleon')"), (["Scripted"], "Scripted")]
+    galleon = "Scripted (model 'galleon')"
+    assert [chain.ask("Hello", model=model, retry=None).provider for model in (None, "sloop")] == [galleon] * 2
+    assert told == [(["Scripted (model 'skiff')"], galleon)] * 2
 
 
 class TextOnly(Scripted):
@@ -288,9 +302,9 @@ def test_the_models_of_a_chain_are_those_of_its_members_that_list_any() -> None:
 def test_a_model_that_several_members_of_a_chain_have_is_owned_by_them_all() -> None:
     chain = Fallback([Scripted(model="small"), Echo(model="small"), Echo(model="large")])
     assert {model.id: model.owned_by for model in Client(chain, models={"gpt-4": "small"}).models.list()} == {
-        "gpt-4": "Scripted or Echo",
-        "small": "Scripted or Echo",
-        "large": "Echo",
+        "gpt-4": "Scripted or Echo (model 'small')",
+        "small": "Scripted or Echo (model 'small')",
+        "large": "Echo (model 'large')",
     }
 
 

@@ -153,9 +153,9 @@ def _members(provider: BaseProvider) -> Sequence[BaseProvider]:
 
 
 def _named(name: str, provider: BaseProvider) -> str:
-    """Return the name of a provider, with its model if it has one of its own."""
+    """Return the name of a provider, with its model if it has one of its own that is not in its name."""
     model = getattr(provider, "model", None) or getattr(provider, "default_model", None)
-    return f"{name} ({model})" if model else name
+    return f"{name} ({model})" if model and f"model {model!r}" not in name else name
 
 
 def _warn_if_not_ready(provider: BaseProvider) -> None:
