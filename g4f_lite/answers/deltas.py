@@ -238,8 +238,14 @@ _FIELDS: dict[type, tuple[tuple[str, str, tuple[type, ...]], ...]] = {
     Reasoning: (("text", "str", (str,)),),
     Refusal: (("text", "str", (str,)),),
     Revision: (("text", "str", (str,)),),
-    ToolCallDelta: (("index", "int", (int,)), ("arguments", "str", (str,))),
+    ToolCallDelta: (
+        ("index", "int", (int,)),
+        ("arguments", "str", (str,)),
+        *((name, "str or None", (str, type(None))) for name in ("id", "name")),
+    ),
     Attached: (("fields", "dict", (dict,)),),
+    ImageResponse: (("alt", "str", (str,)),),
+    Identity: tuple((name, "str or None", (str, type(None))) for name in ("id", "model", "system_fingerprint")),
     Usage: (
         *((name, "int", (int,)) for name in COUNTS[:3]),
         *((name, "int or None", (int, type(None))) for name in COUNTS[3:]),
@@ -326,6 +332,8 @@ def _check(value: object, hook: str) -> None:
         if not isinstance(found := getattr(value, name), kinds):
             what = f"{type(value).__name__} with {name}={found!r:.80}"
             raise HookError(f"yielded {what}; make it {wanted}", step=hook)
+    if isinstance(value, ImageResponse) and not value.urls:
+        raise HookError("yielded ImageResponse without a URL; leave it out where there is no image", step=hook)
     if isinstance(value, OtherChoice):
         _check(value.delta, hook)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from .waiting import told_if_late
 
 if TYPE_CHECKING:
     from .writer import MarkdownWriter
+
+_DATA = re.compile(r"(data:[^)\s]{60})[^)\s]+")  # the bytes of an image in its URL, which nobody reads on a screen
 
 
 def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Answer:
@@ -81,7 +84,7 @@ def _render(stream: AnswerStream, writer: MarkdownWriter, *, whole: bool) -> Non
                 if isinstance(piece, str):
                     writer.feed(piece)
                 else:
-                    writer.write_image(str(piece))
+                    writer.write_image(_DATA.sub(r"\1…", str(piece)))
 
 
 def _renderer() -> type[MarkdownWriter] | None:

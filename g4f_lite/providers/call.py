@@ -252,7 +252,9 @@ class Call(CheckedSource):
         return first, rest, body
 
     def _fetch(self, image: ImageResponse, exchange: Exchange) -> None:
-        """Fetch an image now if the provider requires it, and set how to fetch it later."""
+        """Fetch an image now if the provider requires it, and set how to fetch it later, unless the provider has."""
+        if image.fetch is not None:
+            return
         service, home = self._service, self._service.base_url
         if service.fetches_images:
             image.fetch_now(lambda url: fetch_image(exchange, url, home=home))

@@ -141,6 +141,10 @@ class PlayedService:
         self._thread.join()
         self._server.server_close()
 
+    def without_url(self, answer: str) -> str:
+        """Return the text of an answer with the paths of images of this service in place of their URLs."""
+        return answer.replace(self.url, "")
+
     def begin_again(self) -> None:
         """Forget what was sent, and give the first reply of each path next."""
         self.sent.clear()

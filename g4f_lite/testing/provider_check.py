@@ -103,7 +103,7 @@ def check_provider(
     :param replies: the body of a successful response for each path, or a Reply, that of the prompt last, and those to
         the requests of ``get_models`` before it; a list gives one after another, such as the states of a job until it
         is done
-    :param text: the text of the answer
+    :param text: the text of the answer; an image is its Markdown, with only the path if it is one of the service
     :param prompt: what to send; a list of messages where the service is to get images
     :param refusal: the response to a prompt whose token, key or login is refused, or a dict of those for several paths;
         that of any other path has status 401; a pair of a response and the class of its error, such as
@@ -135,7 +135,8 @@ def check_provider(
         _check_deltas(provider, prompt)
         for way in ("whole", "in single bytes"):
             service.way = way
-            for found in (str(provider.ask(prompt)), "".join(map(str, provider.stream(prompt)))):
+            for answer in (str(provider.ask(prompt)), "".join(map(str, provider.stream(prompt)))):
+                found = service.without_url(answer)
                 assert found == text, f"the answer, sent {way}, is read as {found!r}"
         assert not service.missing, (
             f"the prompt came without the cookie {service.missing[0]}, which the service had set"
@@ -150,7 +151,7 @@ def check_provider(
         kinds = {path: kind for path, (_, kind) in refusals.items()}
         _check_refusals(provider, service, prompt, kinds, of_prompts)
         provider.close()
-        assert provider.ask(prompt) == text, "no answer after close()"
+        assert service.without_url(provider.ask(prompt)) == text, "no answer after close()"
         if "image_url" not in str(prompt):
             _check_images(provider, service)
         check_sent(provider, service, options or {}, history=history)
@@ -299,13 +300,13 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text:
     """
     pieces = sum(1 for delta in provider.stream(prompt).deltas() if is_content(delta))
     service.way = "cut"
-    found = _found(provider, prompt)
+    found = _found(provider, service, prompt)
     assert found is None, f"a cut answer is read as {found!r}, without an error"
     service.way = "ended early"
     size = 0 if text is None else len(service.answer.content)
     for length in range(1, size, max(1, size // EARLY_ENDS)):
         service.length = length
-        found = _found(provider, prompt)
+        found = _found(provider, service, prompt)
         assert found in (None, text), (
             f"an answer that ends too early is read as {found!r}, without an error; yield Finish where the service "
             "says that the answer ends, and not at the end of the body; if it never says so, pass unmarked_end=True"
@@ -317,10 +318,10 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text:
     service.way = "whole"
 
 
-def _found(provider: Provider, prompt: Asked) -> str | None:
+def _found(provider: Provider, service: PlayedService, prompt: Asked) -> str | None:
     """Return what a provider makes of a damaged answer; None for an error."""
     try:
-        return str(provider.ask(prompt, timeout=CALL_SECONDS))
+        return service.without_url(provider.ask(prompt, timeout=CALL_SECONDS))
     except DeadlineExceededError as error:
         raise AssertionError(f"a cut answer is no error in {CALL_SECONDS} s; let errors of a request end it") from error
     except HookError as error:

@@ -31,7 +31,7 @@ FILE_NAME = re.compile(r"# (\w+\.\w+)\n")
 
 CODE = [block[2] for block in FENCE.finditer(PAGE) if block[1] != "sh"]
 FILES = {name[1]: code for code in CODE if (name := FILE_NAME.match(code))}
-ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS, WITH_LONG_JOBS, WITH_SESSIONS, WITH_ERRORS = (
+ASKING, WITH_KEY, WITH_TOKEN, WITH_JOBS, WITH_LONG_JOBS, WITH_SESSIONS, WITH_IMAGES, WITH_ERRORS = (
     code for code in CODE if not FILE_NAME.match(code)
 )
 
@@ -210,6 +210,33 @@ def test_a_job_is_asked_for_until_it_is_done(environment: Environment) -> None:
 def test_a_session_is_closed_behind_its_answer(environment: Environment) -> None:
     """The block checks its own provider; tests/wire/test_sessions_to_close.py ends its answers in other ways."""
     assert environment.run("-c", WITH_SESSIONS + 'print("checked")') == "checked\n"
+
+
+FETCHED_IMAGE = """
+import responses
+
+with responses.RequestsMock() as service:
+    service.post("http://127.0.0.1:8080/token", json={"token": "first"})
+    service.post("http://127.0.0.1:8080/token", json={"token": "second"})
+    service.post("http://127.0.0.1:8080/chat", answer)
+    service.get("http://127.0.0.1:8080/images/7", status=401)
+    service.get("http://127.0.0.1:8080/images/7", b"the bytes", content_type="image/png")
+    with ParleyImages() as provider:
+        print(provider.ask("Hello").images[0].bytes())
+    for call in service.calls:
+        print(call.request.path_url, call.request.headers.get("Authorization"))
+"""
+
+
+def test_an_image_is_fetched_with_the_token(environment: Environment) -> None:
+    assert environment.run("-c", WITH_TOKEN + WITH_IMAGES + FETCHED_IMAGE).splitlines() == [
+        "b'the bytes'",
+        "/token None",
+        "/chat Bearer first",
+        "/images/7 Bearer first",
+        "/token None",
+        "/images/7 Bearer second",
+    ]
 
 
 REFUSED_MOOD = """

@@ -21,6 +21,8 @@ from g4f_lite import (
     Finish,
     G4FLiteError,
     HookError,
+    Identity,
+    ImageResponse,
     OtherChoice,
     Prompt,
     Provider,
@@ -129,6 +131,10 @@ FIELDS: list[tuple[Any, str]] = [
     (Revision(3), "Revision with text=3; make it str"),  # type: ignore[arg-type]
     (ToolCallDelta("a"), "ToolCallDelta with index='a'; make it int"),  # type: ignore[arg-type]
     (ToolCallDelta(0, arguments={}), "ToolCallDelta with arguments={}; make it str"),  # type: ignore[arg-type]
+    (ToolCallDelta(0, name=3), "ToolCallDelta with name=3; make it str or None"),  # type: ignore[arg-type]
+    (Identity(model=3), "Identity with model=3; make it str or None"),  # type: ignore[arg-type]
+    (ImageResponse("/a.png", None), "ImageResponse with alt=None; make it str"),  # type: ignore[arg-type]
+    (ImageResponse([]), "ImageResponse without a URL; leave it out where there is no image"),
     (Attached(["a"]), "Attached with fields=['a']; make it dict"),  # type: ignore[arg-type]
     (OtherChoice(None, "x"), "OtherChoice with index=None; make it int"),  # type: ignore[arg-type]
     (OtherChoice(1, Refusal(3)), "Refusal with text=3; make it str"),  # type: ignore[arg-type]
