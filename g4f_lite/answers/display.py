@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .buffer import Buffer
 
 REDRAW_SECONDS = 0.1  # drawing more often only flickers
+REST = 4  # times as long as the last drawing took, so that one of any length costs at most a fifth of the time
 
 
 def print_pieces(pieces: Iterable[object], out: TextIO | None) -> None:
@@ -72,6 +73,7 @@ class LiveOutput:
         self._plain: Callable[[], str] | None = None
         self._drawn = ""
         self._drawn_at = 0.0
+        self._took = 0.0
         self._handle: Any = None
         self._timer: threading.Timer | None = None
         self._drawing = threading.Lock()
@@ -85,7 +87,7 @@ class LiveOutput:
         self._content, self._plain = content, plain
         if self._timer is not None:
             return
-        wait = self._drawn_at + REDRAW_SECONDS - time.monotonic()
+        wait = self._drawn_at + max(REDRAW_SECONDS, (REST + 1) * self._took) - time.monotonic()
         if wait <= 0:
             self._draw_now()
         else:  # what comes just before a silence is not held back until its end
@@ -100,6 +102,7 @@ class LiveOutput:
             self._drawn_at = time.monotonic()
             self._timer = None  # what comes from now on needs another one
             markdown = self._content() if self._content is not None else ""
+            self._took = time.monotonic() - self._drawn_at
             if markdown == self._drawn:
                 return
             data = {"text/markdown": markdown, "text/plain": sanitize(self._plain() if self._plain else markdown)}

@@ -56,7 +56,7 @@ _COMMANDS = frozenset(
     pdv ket bra braket ce pu si SI num
     """.split()  # noqa: SIM905  a list of six hundred quoted names is no easier to read
 )
-_ENVIRONMENTS = frozenset(
+ENVIRONMENTS = frozenset(
     """
     equation align gather multline alignat flalign eqnarray split aligned gathered alignedat cases rcases dcases matrix
     pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array subarray CD math displaymath
@@ -77,7 +77,7 @@ def is_formula(text: str) -> bool:
     environments = re.findall(r"\\(?:begin|end)\s*(?:\{([A-Za-z]+)\*?\})?", text)
     return (
         _COMMANDS.issuperset(re.findall(r"\\([A-Za-z@]+)", text))
-        and _ENVIRONMENTS.issuperset(environments)
+        and ENVIRONMENTS.issuperset(environments)
         and "%" not in text  # a comment
         and not any(re.fullmatch(_ACTIVE, name) for name in re.findall(r"\b(\w+)=", text))
         and _closes_its_braces(text)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from ..errors import sanitize
-from .formulas import is_formula
+from .formulas import ENVIRONMENTS, is_formula
 
 # Patterns are compiled by re at their first use: a notebook needs them, an import does not.
 _TAG = r"<(?=[A-Za-z/!?])"
@@ -21,13 +21,14 @@ _IMAGE = "(?:png|jpeg|gif|webp|bmp)"  # without SVG, which may contain scripts
 _ACTIVE = rf"{_TAG}|!(?=\[)|\](?=\s*[(:])"  # the beginning of a tag, an image, or the target of a link
 _COMMAND = r"(?<!\\)\\+(?=[A-Za-z@])"  # of TeX, which an export runs
 _NO_CODE = rf"{_ACTIVE}|[{{^~]|{_COMMAND}"  # what must not be left where a renderer may see no code
+_KINDS = "|".join(sorted(ENVIRONMENTS))  # with any others, a text of very many would be searched through for each
 _OUTSIDE_FENCES = rf"""(?x)
     (?P<code>   (?<!`) (?P<ticks>`{{1,2}}) (?!`) (?P<inner>[^`\n]+) (?P=ticks) (?!`) )
   | (?P<inline> (?<!\\) \\\( (?P<term> (?: [^\\$\n] | \\[^()\n] )+? ) \\\) )
   | (?P<block>  (?<!\\) \\\[ (?! [\w\s,;.-]* \\\] )
                 (?P<formula> (?: [^\\$\n] | \\[^][\n] | \\?\n (?![ \t]*\n) )+? ) \\\] )
   | (?P<display> \$\$ (?: [^$\n] | \n (?![ \t]*\n) )+? \$\$ )
-  | (?P<lines>  (?<!\\) \\begin\{{ (?P<kind>[a-z]+\*?) \}}
+  | (?P<lines>  (?<!\\) \\begin\{{ (?P<kind>(?:{_KINDS})\*?) \}}
                 (?: [^$\n\\] | \\ (?!begin\{{ (?P=kind) \}}) | \n (?![ \t]*\n) ){{1,2000}}? \\end\{{ (?P=kind) \}} )
   | (?P<math>   \$ (?!\s) [^$\n]+ (?<!\s) \$ (?!\d) )
   | (?P<price>  (?<![$\\]) \\?\$ (?=\d) )

@@ -160,6 +160,7 @@ class UnderDeadline:
     timeout: Any
     _twin: socket.socket | None = None
     _served_before = False  # since it was connected
+    _broken_pipe: BrokenPipeError | None = None
 
     def connect(self) -> None:
         transfer = running_transfer.get()
@@ -218,7 +219,11 @@ class UnderDeadline:
         if transfer is not None and self.sock is not None:
             transfer.reused_connection = self._served_before
             self._prepare_to_send(transfer)
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        except BrokenPipeError as error:  # which urllib3 passes over, and asks for the response
+            self._broken_pipe = error
+            raise
 
     def send(self, data: Any) -> None:
         # A socket's timeout bounds a whole sendall(), so that a large prompt to a slow server would time out although
@@ -241,6 +246,9 @@ class UnderDeadline:
             self.sock.settimeout(self.timeout)
 
     def getresponse(self) -> Any:
+        broken, self._broken_pipe = self._broken_pipe, None
+        if broken is not None:
+            pass_on_signal(broken)
         transfer = running_transfer.get()
         if transfer is not None:
             transfer.silence = transfer.awaits  # the request's last byte is sent

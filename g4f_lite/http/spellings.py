@@ -127,13 +127,23 @@ class _Levels(list[_Decoded]):
 def _forms(secret: str) -> Iterator[str]:
     """Give what a secret is in a text that was decoded: itself, and decoded as often, as it may hold a ``%2F``."""
     for _ in range(_LEVELS + 1):
-        for form in (secret, secret.encode(errors="replace").decode("latin-1")):  # %C3%A9 is decoded to two characters
+        # %C3%A9 is decoded to two characters, and so is \ud83d\ude00, as JSON writes an emoji.
+        for form in (secret, secret.encode(errors="replace").decode("latin-1"), _in_halves(secret)):
             yield form
             yield form.replace(" ", "+")  # as forms write it, which is not decoded: a + is mostly one
         decoded = _decoded(secret)
         if decoded == secret or len(decoded) < SHORTEST_SECRET:
             return
         secret = decoded
+
+
+def _in_halves(text: str) -> str:
+    """Return a text with both halves in the place of each character that UTF-16 writes in two."""
+    return re.sub("[\U00010000-\U0010ffff]", lambda found: _halves(ord(found[0]) - 0x10000), text)
+
+
+def _halves(number: int) -> str:
+    return chr(0xD800 + (number >> 10)) + chr(0xDC00 + (number & 0x3FF))
 
 
 def _decoded(text: str) -> str:

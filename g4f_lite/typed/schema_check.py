@@ -146,7 +146,11 @@ def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Itera
     """Check ``uniqueItems`` in one step for each item; jsonschema compares each object with all others."""
     if not wanted or not validator.is_type(value, "array"):
         return
-    if len({json.dumps(_comparable(item), sort_keys=True) for item in value}) < len(value):
+    seen = set()
+    for item in value:
+        check_time()
+        seen.add(json.dumps(_comparable(item), sort_keys=True))
+    if len(seen) < len(value):
         yield jsonschema.ValidationError(f"{value!r} has non-unique elements")
 
 

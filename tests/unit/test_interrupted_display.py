@@ -61,6 +61,7 @@ def interrupt_at_a_redraw(notebook: Notebook, patch: pytest.MonkeyPatch) -> None
     patch.setattr(notebook, "draw", draw)
     patch.setattr(display.time, "monotonic", time.perf_counter)
     patch.setattr(display, "REDRAW_SECONDS", 0.0)
+    patch.setattr(display, "REST", -1)  # each piece is drawn, however long the last one took
 
 
 PLACES = {

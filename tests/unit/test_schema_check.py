@@ -59,6 +59,13 @@ def test_unique_items_are_not_all_compared_with_each_other() -> None:
     assert time.thread_time() - began < 5  # hundredths of one; all pairs would take 20
 
 
+def test_unique_items_are_looked_at_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = SchemaCheck(UNIQUE)
+    monkeypatch.setattr(check_time, "MAX_SECONDS", 0.05)
+    with pytest.raises(TimeoutError, match=r"more than 0\.05 s of computing"):
+        check.first_error(list(range(300_000)))
+
+
 @pytest.mark.parametrize("schema", [CHOICES, {**DIALECT, **CHOICES}, {**DIALECT, "anyOf": [BRANCH], **CHOICES}])
 def test_a_check_that_takes_too_long_ends(schema: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     check = SchemaCheck(schema)

@@ -27,6 +27,7 @@ from .openai_answers import STOP, completion, data, piece, refused, streamed, wh
 from .raw_server import RawServer, every, head, length
 
 PART = piece({"content": "Once upon"})
+USAGE = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}}
 FAIL = {"code": 502, "message": "Provider disconnected"}
 NAMED_ERROR = b"event: error\n"
 COMPUTE = b'error: {"code":500,"message":"Compute error.","type":"server_error"}\n\n'
@@ -269,6 +270,54 @@ def test_an_answer_of_which_nothing_can_be_read_is_a_format_error(text: str, pro
     with RawServer(every(length(text.encode()))) as server, pytest.raises(ResponseFormatError) as caught:
         provide(server).create(messages="hi")
     assert text.removeprefix("data: ").strip() in str(caught.value)
+
+
+TOLD_AT_THE_END = [
+    {"detail": "CUDA out of memory"},
+    {"message": "Internal server error"},
+    {"msg": "Internal server error"},
+    {"exception": "boom"},
+    {"type": "response.failed", "response": {}},
+    {"type": "abort", "message": "boom"},
+    {"event": "error", "data": "boom"},
+    {"status": "FAILED"},
+    {"failed": True},
+]
+
+
+@pytest.mark.parametrize("told", TOLD_AT_THE_END, ids=str)
+def test_words_at_the_end_of_an_answer_without_a_finish_reason_are_why_it_was_cut(told: Any, provide: Provide) -> None:
+    """[DONE] alone says that the stream is over, and some write it behind a failure as well."""
+    for events in ((PART, told), (PART, told, USAGE)):
+        with RawServer(every(streamed(*events))) as server, pytest.raises(ServiceError) as caught:
+            provide(server).create(messages="hi")
+        assert caught.value.partial == "Once upon"
+
+
+@pytest.mark.parametrize(
+    "told", [{"message": "success"}, {"status": "done"}, {"type": "search", "results": []}, {"done": True}], ids=str
+)
+def test_what_says_nothing_bad_at_the_end_of_an_answer_is_no_failure(told: Any, provide: Provide) -> None:
+    with RawServer(every(streamed(PART, told))) as server:
+        assert provide(server).create(messages="hi") == "Once upon"
+
+
+def test_words_behind_a_finish_reason_and_before_a_piece_are_no_failure(provide: Provide) -> None:
+    told = {"type": "status", "message": "Searching the web"}
+    for events in ((told, PART), (PART, STOP, told)):
+        with RawServer(every(streamed(*events))) as server:
+            assert provide(server).create(messages="hi") == "Once upon"
+
+
+@pytest.mark.parametrize("url", ["/files/x.png", "blob:abc", "iVBORw0KGgo="])
+def test_an_image_that_could_not_be_fetched_is_no_hole_in_an_answer(url: str, provide: Provide) -> None:
+    image = piece({"images": [{"image_url": {"url": url}}]})
+    with (
+        RawServer(every(streamed(PART, image, STOP))) as server,
+        pytest.raises(ResponseFormatError, match="an image is not what the protocol says") as caught,
+    ):
+        provide(server).create(messages="hi")
+    assert caught.value.partial == "Once upon"
 
 
 def test_a_page_of_a_gateway_in_the_middle_is_no_end(provide: Provide) -> None:

@@ -30,6 +30,7 @@ RAISED: dict[str, Callable[[], BaseException]] = {
     "TimeoutError": lambda: TimeoutError("mine"),
     "OSError": lambda: OSError(5, "mine"),
     "ConnectionResetError": lambda: ConnectionResetError(104, "mine"),
+    "BrokenPipeError": lambda: BrokenPipeError(32, "mine"),
     "ValueError": lambda: ValueError("mine"),
     "RuntimeError": lambda: RuntimeError("mine"),
 }
@@ -128,7 +129,7 @@ def test_a_handlers_exception_on_a_kept_connection_replaces_nothing() -> None:
         assert (server.connections, len(server.requests)) == (1, 2)
 
 
-@pytest.mark.parametrize("kind", ["TimeoutError", "OSError", "ValueError"])
+@pytest.mark.parametrize("kind", ["TimeoutError", "OSError", "BrokenPipeError", "ValueError"])
 @pytest.mark.parametrize("place", ["getaddrinfo", "connect", "sendall"])
 def test_a_handlers_exception_passes_untouched_before_the_prompt_is_sent(
     place: str, kind: str, monkeypatch: pytest.MonkeyPatch

@@ -13,7 +13,7 @@ from ...http.body import MAX_JSON_BYTES, Body
 from ...http.checks import ERROR_BODY_BYTES, shorten
 from ...http.parsing import BLANK, Event, iter_events, parse_json
 from .chunks import ChunkReader
-from .errors import failure_in, names_failure, tells_of_failure, with_body
+from .errors import failure_in, names_failure, tells_of_failure, told_at_end, with_body
 
 END = "[DONE]"
 MAX_LINE_BYTES = MAX_JSON_BYTES  # a line may hold an image
@@ -77,7 +77,8 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
     """
     strays, reader = StrayLines(), ChunkReader(several=several)
     ends = reader.ends
-    ended, skipped, chunk = False, "", None
+    ended, skipped = False, ""
+    before, chunk = None, None  # the last two
     try:
         for event in iter_events(lines, accept_unfinished=True, read_unknown=strays):
             data = event.data.strip()
@@ -91,7 +92,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
                 continue
             says_failure = event.event != "message" and names_failure(event.event)
             try:
-                chunk = parse_json(data)
+                before, chunk = chunk, parse_json(data)
             except ResponseFormatError as error:
                 if says_failure or (data[0] != "{" and tells_of_failure(data)):
                     raise with_body(ServiceError(shorten(data)), data) from error
@@ -122,9 +123,9 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
         if ends.went_on or not ends.is_over:  # else all was there; only the end of the body was not
             raise
     is_whole = ended or ends.is_over
-    if not is_whole:
-        # Words in the last event of an answer without its end say why, even if nothing marks them as an error.
-        failure = strays.failure() or (failure_in(chunk, whole=True) if isinstance(chunk, dict) else None)
+    if not ends.is_over:
+        # Words in the last event of an answer without a finish reason say why, even if nothing marks them as an error.
+        failure = (None if ended else strays.failure()) or told_at_end((chunk, before))
         if failure is not None:
             raise failure
     if strays.lost:

@@ -27,7 +27,7 @@ from ...http.checks import shorten
 from .ends import Ends, is_reason
 from .errors import failure_beside, failure_in, failure_of_choice
 from .fields import check_sent_back, is_said, objects_in, text_in
-from .parts import REASONING, image_urls, read_parts, read_reasoning, unreadable
+from .parts import REASONING, may_be_piece, read_images, read_parts, read_reasoning, unreadable
 from .text_so_far import TextSoFar
 from .tool_calls import ToolCalls, index_in
 from .usage import read_usage
@@ -105,7 +105,7 @@ class ChunkReader:
         else:
             failure = failure_in(chunk, whole=self._whole)
             self.has_read = self.has_read or given is not None
-            if failure is None and "type" not in chunk and _may_be_piece(chunk):
+            if failure is None and "type" not in chunk and may_be_piece(chunk):
                 raise unreadable("a chunk without choices", chunk)
         beside = chunk.get("x_groq")  # where Groq puts its usage, and what failed
         if isinstance(beside, dict):
@@ -317,7 +317,7 @@ class ChunkReader:
             yield Refusal(refusal)
         elif is_said(delta.get("refusal")):
             raise unreadable("a refusal", delta["refusal"])
-        for url in image_urls(delta.get("images") or []):
+        for url in read_images(delta.get("images") or []):
             if hash(url) not in self._images:  # some services send all images once more at the end
                 if len(self._images) < MAX_REMEMBERED:
                     self._images.add(hash(url))
@@ -384,11 +384,6 @@ def _begins(delta: Delta) -> bool:
         return any(isinstance(value, (dict, list)) for value in inner.fields.values())
     logprobs = inner.fields.get("logprobs")
     return isinstance(logprobs, dict) and bool(logprobs.get("content"))
-
-
-def _may_be_piece(chunk: dict[str, Any]) -> bool:
-    """Return whether a chunk without choices may hold a piece of the answer, as chunks of other APIs do."""
-    return any(map(is_said, map(chunk.get, ("delta", "content", "text"))))
 
 
 def _says_more_than_role(delta: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ...errors import (
@@ -29,11 +30,12 @@ _MODEL_CHARACTERS = 1000  # that are shown of the refusal of a model, which may 
 _READ_CHARACTERS = 8 * 1024  # of an error's words: to search a million takes a quarter of a second
 LOADING_SECONDS = 2.0  # between two looks at whether a server has loaded its model
 _SUCCESS = (None, False, "", 0, "0", 200, "200", "ok", "OK", "success", "Success", "SUCCESS")
+_GOOD_WORDS = ("complete", "completed", "done", "end", "finished", "length", "ok", "stop", "success", "succeeded")
 _FAILED_STATES = ("error", "failed", "fail", "failure")
 # Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
 # "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …
 # Patterns are compiled by re at their first use: a failure needs them, an import does not.
-_FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable"
+_FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable|overload"
 _LOADING = r"(?i)\s*loading (?:the )?model\b|.{0,300}\bis (?:currently |still )?loading\b"
 # Codes of Azure and OpenAI, Alibaba, and Mistral.
 _FILTERED = r"content_?(?:filter|policy)|responsibleai|data_?inspection_?failed|moderation|guardrail"
@@ -99,9 +101,9 @@ def _told(fields: dict[str, Any], whole: bool) -> Any:
     if (told := _told_apart(fields)) is not None:
         return told
     states = (fields.get("object"), fields.get("type"), fields.get("status"))
-    if any(state in _FAILED_STATES for state in states if isinstance(state, str)):
+    if any(state.lower() in _FAILED_STATES for state in states if isinstance(state, str)):
         return fields
-    if fields.get("success") is False or fields.get("ok") is False:
+    if fields.get("success") is False or fields.get("ok") is False or fields.get("failed") is True:
         return fields
     if (number_in(fields.get("base_resp"), "status_code") or 0) != 0:  # as MiniMax says it
         return {"code": fields["base_resp"]["status_code"], **fields["base_resp"]}
@@ -111,7 +113,29 @@ def _told(fields: dict[str, Any], whole: bool) -> Any:
     has_code = _status_in(fields) is not None or any(map(_is_error_code, codes))
     if text_in(fields, *_WORDS) and (whole or has_code):
         return fields
-    return fields if whole and fields.get("detail") else None
+    return fields if whole and (fields.get("detail") or _is_told_alone(fields)) else None
+
+
+def _is_told_alone(fields: dict[str, Any]) -> bool:
+    """Return whether an object that is all there is tells of a failure by its kind, or by an ``exception``."""
+    kinds = [fields.get(name) for name in ("type", "event", "status", "state")]
+    return bool(fields.get("exception")) or any(names_failure(kind) for kind in kinds if isinstance(kind, str))
+
+
+def told_at_end(chunks: Iterable[Any]) -> G4FLiteError | None:
+    """Make the error of the last object of an answer which did not say that it was complete; None where it says none.
+
+    :param chunks: the last ones, the very last first
+    """
+    for chunk in chunks:
+        if not isinstance(chunk, dict) or chunk.get("choices"):
+            return None
+        words = text_in(chunk, *_WORDS, "reason")
+        if not (words and words.lower() in _GOOD_WORDS) and (failure := failure_in(chunk, whole=True)):
+            return failure
+        if not chunk.get("usage"):
+            return None
+    return None
 
 
 def _told_apart(fields: dict[str, Any]) -> Any:

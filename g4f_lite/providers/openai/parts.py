@@ -17,6 +17,8 @@ REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text")
 # Parts that are beside the text: Mistral's sources of it, and Anthropic's thoughts that nobody can read.
 _BESIDE = frozenset({*_THOUGHT_PARTS, "redacted_thinking", "reference", "tool_reference"})
+# Texts of answers in the APIs of Ollama, Hugging Face and others.
+_OTHER_NAMES = ("response", "answer", "output", "output_text", "generated_text", "completion", "token")
 # Fields of a part that have nothing of the answer.
 _ABOUT_PART = frozenset({"type", "index", "id", "annotations", "citations", "logprobs", "status"})
 
@@ -55,6 +57,12 @@ def unreadable(what: str, value: Any) -> ResponseFormatError:
     return ResponseFormatError(f"{what} is not what the protocol says: {shorten(json.dumps(value), 200)}")
 
 
+def may_be_piece(chunk: dict[str, Any]) -> bool:
+    """Return whether a chunk without choices may hold a piece of the answer, as chunks of other APIs do."""
+    is_said_there = any(map(is_said, map(chunk.get, ("delta", "content", "text"))))
+    return is_said_there or isinstance(chunk.get("message"), dict) or bool(text_in(chunk, *_OTHER_NAMES))
+
+
 def read_reasoning(delta: dict[str, Any]) -> Iterator[Reasoning]:
     """Read what the model thinks, under whichever name a service has for it."""
     for name in REASONING:
@@ -87,6 +95,17 @@ def image_urls(images: Any) -> list[str]:
     split = (url.partition(":") for url in found)
     lower = (scheme.lower() + colon + rest for scheme, colon, rest in split)  # as its readers compare it
     return [url for url in lower if url.startswith(("data:", "http://", "https://"))]
+
+
+def read_images(images: Any) -> list[str]:
+    """List the addresses of images beside a text.
+
+    :raises ResponseFormatError: if one has none that could be fetched
+    """
+    urls = image_urls(images)
+    if len(urls) < sum(map(is_said, images if isinstance(images, list) else [images])):
+        raise unreadable("an image", images)
+    return urls
 
 
 def _thoughts(part: dict[str, Any]) -> Iterator[str]:

@@ -132,7 +132,9 @@ class ToolCalls:
 
     def read_function_call(self, call: Any) -> Iterator[ToolCallDelta]:
         """Read a piece of ``function_call``, the API's older form of a single call."""
-        name, arguments = text_in(call, "name"), _arguments_in(call if isinstance(call, dict) else {})
+        if not isinstance(call, dict):
+            raise ResponseFormatError(f"expected a function call, got {shorten(json.dumps(call), 100)}")
+        name, arguments = text_in(call, "name"), _arguments_in(call)
         if name or arguments:
             yield ToolCallDelta(0, None, name or None, arguments, "function_call")
 
