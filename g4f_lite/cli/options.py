@@ -91,8 +91,9 @@ class ProviderOptions:
                 note(f"{one.name} did not work when it was last tested; `g4f-lite doctor {one.name}` tests it")
         if isinstance(provider, Fallback):
             note_skipped(provider)
-        if self.names:
+        if self.names or self.base_url:
             note_unused_model(provider)
+        if self.names:
             note_unread_model(self.names)
         note_file_of_this_machine(provider)
         return provider
@@ -254,14 +255,21 @@ def _untold(errors: Sequence[G4FLiteError]) -> Iterator[tuple[G4FLiteError, str]
 
 
 def note_unused_model(provider: BaseProvider) -> None:
-    """Note that ``-p local`` asks the default model, although the environment names another one."""
+    """Note that a provider which an option names asks its own model, although the environment names another one."""
     context = click.get_current_context(silent=True)
     named = context is not None and (context.params.get("model") or context.params.get("continued"))
     default = any(one.name == "Local" and one.model is None for one in getattr(provider, "providers", [provider]))
     model = os.environ.get("G4F_LITE_MODEL", "")
+    variable = "G4F_LITE_MODEL is for commands that name no provider"
     if default and not named and (is_reference(model) or model.endswith(".gguf")):
-        variable = "G4F_LITE_MODEL is for commands that name no provider"
         note(f"Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
+    is_server = isinstance(provider, Provider) and provider.name != "Local"
+    if model and not named and is_server and getattr(provider, "model", None) is None and _is_named(context):
+        note(f"{provider.name} uses its own model: {variable}; write --model {model} for that one")
+
+
+def _is_named(context: click.Context | None) -> bool:
+    return context is not None and bool(context.params.get("names") or context.params.get("base_url"))
 
 
 def note_file_of_this_machine(provider: BaseProvider) -> None:

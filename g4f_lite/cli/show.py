@@ -63,7 +63,7 @@ def _print(stream: AnswerStream, *, whole: bool) -> None:
     end = ""
     try:
         with told_if_late(stream):
-            pieces = [str(stream.text())] if whole else stream.start()
+            pieces = [_ended(str(stream.text()))] if whole else stream.start()
         for text in map(str, pieces):
             write(text)
             if text:
@@ -72,6 +72,11 @@ def _print(stream: AnswerStream, *, whole: bool) -> None:
         write(end)
         raise
     write(end)
+
+
+def _ended(text: str) -> str:
+    """End the last line of a text, which is then written at once, as other commands may write to the same output."""
+    return text if text.endswith("\n") or not text else f"{text}\n"
 
 
 def _render(stream: AnswerStream, writer: MarkdownWriter, *, whole: bool) -> None:

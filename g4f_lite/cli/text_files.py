@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..messages import image_type
 from .failure import Misuse
+from .notes import note
 
 LATIN_1 = "`iconv -f latin1 -t utf-8` converts Latin-1"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # at the beginning of what Windows PowerShell writes with >
@@ -18,7 +19,11 @@ def read_text_files(paths: Iterable[Path]) -> list[str]:
 
     :raises click.ClickException: if a file cannot be read, or is not text in UTF-8, or in UTF-16 with its mark
     """
-    return [f"{path}:\n\n{_read(path)}" for path in paths]
+    texts = [(path, _read(path)) for path in paths]
+    for path, text in texts:
+        if not text.strip():
+            note(f"{path} is empty")
+    return [f"{path}:\n\n{text}" for path, text in texts]
 
 
 def _read(path: Path) -> str:

@@ -272,7 +272,9 @@ def printed(emulator: Emulator, header: str, name: str, capsys: pytest.CaptureFi
     emulator.reset()
     for answer in answers:
         emulator.answer(answer)
-    exec(compile(header + script, name, "exec"), {})
+    names: dict[str, Any] = {}
+    exec(compile(header + script, name, "exec"), names)
+    names["client"].close()  # else its sockets are found open whenever garbage is collected
     bodies = [request.json() for request in emulator.requests if request.method == "POST"]
     return capsys.readouterr().out, bodies
 

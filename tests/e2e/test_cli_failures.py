@@ -102,6 +102,14 @@ def test_a_variable_that_a_named_provider_does_not_read_is_told(names: list[str]
     assert "Note:" not in call("models", *names, G4F_LITE_MODEL="gpt-4o").stderr  # which is a server's
 
 
+@pytest.mark.parametrize("named", [["-p", "ollama"], ["--base-url", "http://127.0.0.1:9/v1"]])
+def test_a_server_that_is_named_asks_its_own_model_and_that_is_told(named: list[str]) -> None:
+    told = "uses its own model: G4F_LITE_MODEL is for commands that name no provider; write --model gpt-4o for that one"
+    assert told in call("models", *named, G4F_LITE_MODEL="gpt-4o").stderr
+    for more in (["-m", "small"], ["-p", "ollama:small"]):
+        assert "Note:" not in call("chat", "Hi", *named[: 2 * (more[0] == "-m")], *more, G4F_LITE_MODEL="gpt-4o").stderr
+
+
 def test_doctor_tells_it_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("G4F_LITE_MODEL", "qwen3-0.6b")
     for source in ("the default", "named"):

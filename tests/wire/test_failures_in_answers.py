@@ -334,6 +334,21 @@ def test_a_busy_server_in_the_body_of_a_status_is_a_status(provide: Provide) -> 
         provide(server).create(messages="hi")
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        "this model is missing data required for image input",
+    ],
+)
+def test_a_model_that_sees_no_images_is_asked_once(told: str, provide: Provide) -> None:
+    """llama.cpp and Ollama say so with status 500."""
+    answer = refused({"message": told}, "500 Internal Server Error")
+    with RawServer(every(*[answer] * 3)) as server, pytest.raises(ServiceError, match=told[:30]) as caught:
+        provide(server, retry=RetryPolicy(backoff=0)).ask("hi")
+    assert (caught.value.status, len(server.requests)) == (500, 1)
+
+
 @pytest.mark.parametrize("answer", [streamed({"error": FAIL}), whole({"error": FAIL})])
 def test_a_failure_in_an_answer_is_not_sent_again_whatever_its_code(provide: Provide, answer: bytes) -> None:
     with RawServer(every(*[answer] * 3)) as server, pytest.raises(ServiceError) as caught:

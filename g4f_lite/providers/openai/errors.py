@@ -39,6 +39,7 @@ _FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|ex
 _LOADING = r"(?i)\s*loading (?:the )?model\b|.{0,300}\bis (?:currently |still )?loading\b"
 # Codes of Azure and OpenAI, Alibaba, and Mistral.
 _FILTERED = r"content_?(?:filter|policy)|responsibleai|data_?inspection_?failed|moderation|guardrail"
+_OF_PROMPT = r"(?i)\bimage input\b|\bmmproj\b|does not support (?:images|image input|vision)"
 # Codes that say that the service itself failed, inside an answer whose status says that all is well.
 _OF_SERVICE = r"server_?error|internal_?(?:server )?error|api_error|overloaded|unavailable"
 _WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
@@ -190,7 +191,8 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
     code = _status_in(error) if status is None else status
     if is_too_long(label, said, code):
         return too_long(text, code)
-    is_passing = status is not None and (status in PASSING_STATUSES or status >= 500)
+    is_of_prompt = bool(re.search(_OF_PROMPT, said))  # of which llama.cpp and Ollama say 500
+    is_passing = status is not None and not is_of_prompt and (status in PASSING_STATUSES or status >= 500)
     if is_passing:  # else the words alone say what has to be mended
         text = f"status {status}: {text}"
     if is_limit(label, said, code):
