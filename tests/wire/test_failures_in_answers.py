@@ -346,7 +346,7 @@ def test_a_model_that_sees_no_images_is_asked_once(told: str, provide: Provide) 
     answer = refused({"message": told}, "500 Internal Server Error")
     with RawServer(every(*[answer] * 3)) as server, pytest.raises(ServiceError, match=told[:30]) as caught:
         provide(server, retry=RetryPolicy(backoff=0)).ask("hi")
-    assert (caught.value.status, len(server.requests)) == (500, 1)
+    assert (may_pass(caught.value), len(server.requests)) == (False, 1)
 
 
 @pytest.mark.parametrize("answer", [streamed({"error": FAIL}), whole({"error": FAIL})])

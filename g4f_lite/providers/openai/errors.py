@@ -174,6 +174,8 @@ def service_error(status: int, parsed: Any) -> G4FLiteError | None:
 def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteError | None:
     """Make our error of an error object, of any of the shapes in use.
 
+    The error has the status that services agree on: of some refusals a server says another one.
+
     :param status: the HTTP status of a refused request; None inside an answer, where the error's code may be one
     :param sent: the object that the error stood in
     """
@@ -191,8 +193,9 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
     code = _status_in(error) if status is None else status
     if is_too_long(label, said, code):
         return too_long(text, code)
-    is_of_prompt = bool(re.search(_OF_PROMPT, said))  # of which llama.cpp and Ollama say 500
-    is_passing = status is not None and not is_of_prompt and (status in PASSING_STATUSES or status >= 500)
+    if re.search(_OF_PROMPT, said):  # llama.cpp and Ollama say 500, which would look as if it could pass
+        return ServiceError(text, status=400, may_retry=False)
+    is_passing = status is not None and (status in PASSING_STATUSES or status >= 500)
     if is_passing:  # else the words alone say what has to be mended
         text = f"status {status}: {text}"
     if is_limit(label, said, code):
