@@ -57,12 +57,12 @@ def told_of_unused(
     return in_options(told_of_others(store, estimate.unused, estimate.calls, estimate.of_other_keys)) + advice
 
 
-def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float | None, skipped: int = 0) -> str:
+def told_after(usage: BatchUsage, failures: int, store: Path | None, spent: str = "", skipped: int = 0) -> str:
     """Say what a batch has done and taken.
 
     :param failures: how many prompts have no answer, or one that is not what was asked for
     :param store: where its answers are
-    :param cost: what it cost in US dollars; None if that is not known
+    :param spent: what it took, from :func:`told_of_cost`
     :param skipped: how many rows were left out, because they are empty
     """
     elsewhere = f", {usage.elsewhere:,} of these by another program meanwhile" if usage.elsewhere else ""
@@ -74,18 +74,22 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, cost: float
     kept = f"; kept in {store}" if store and answered and not known else ""
     empty = f", {counted(skipped, 'empty row')} not sent" if skipped else ""
     twice = f"; {usage.twice:,} answered first by another program, so that both paid" if usage.twice else ""
-    rest = f"{refused}{empty}{cut}{twice}{told_of_cost(usage, cost)}{kept}"
+    rest = f"{refused}{empty}{cut}{twice}{spent}{kept}"
     return f"{answered:,} answered{known}, {failures:,} failed{rest}"
 
 
-def told_of_cost(usage: BatchUsage, cost: float | None) -> str:
+def told_of_cost(usage: BatchUsage, cost: float | None, uncounted: int = 0) -> str:
     """Say what the calls of a batch took, after what was said before; nothing if they took nothing.
 
     What answers from the store took before is not in it.
+
+    :param cost: what they cost in US dollars; None if that is not known
+    :param uncounted: how many calls may cost more than that, because the service did not say what they took
     """
     if not usage.total_tokens:
-        return ""
+        return f"; what {counted(uncounted, 'call')} cost is not known" if uncounted else ""
     price = "" if cost is None else f", {dollars(cost)}"
+    price += f", and what {counted(uncounted, 'call')} more cost is not known" if uncounted and cost else ""
     of_this = "this run took " if usage.stored else ""
     return f"; {of_this}{usage.prompt_tokens:,} tokens of prompts and {usage.completion_tokens:,} of answers{price}"
 

@@ -100,7 +100,7 @@ class BatchRun:
                 self.files.publish()
         skipped, usage = self.files.skipped, self.results.usage
         usage.stored -= sum(result.is_stored for result in wrong)  # which are failures
-        told = told_after(usage, len(wrong), self.files.store, self._cost(), skipped)
+        told = told_after(usage, len(wrong), self.files.store, self._spent(), skipped)
         if output.path is not None and not is_quiet():
             click.echo(told)
         elif self.price is not None:
@@ -246,7 +246,7 @@ class BatchRun:
         stuck = ["the same command would meet these prompts first: take them out, or raise N"] if is_stuck else []
         if not has_answers and reason is not None and not _goes_on(reason):
             return [*stuck, *earlier]  # the same command would end in the same way
-        spent = told_of_cost(usage, self._cost())
+        spent = self._spent()
         if files.store is None:
             return [*stuck, *others, f"use --store to go on later{spent}"]
         if not has_answers:
@@ -259,6 +259,11 @@ class BatchRun:
             goes_on += ", with --any-key also by another key"
         what = "answers that could still be stored" if isinstance(reason, StoreError) else "answers so far"
         return [*stuck, *others, f"the {what} are in {files.store}{rows}{goes_on}{spent}", *earlier]
+
+    def _spent(self) -> str:
+        """Say what the calls took."""
+        uncounted = 0 if self.price is None else self.client.usage.unpriced
+        return told_of_cost(self.results.usage, self._cost(), uncounted)
 
     def _cost(self) -> float | None:
         """Return what the calls cost in US dollars; None if that is not known."""

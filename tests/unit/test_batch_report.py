@@ -29,7 +29,7 @@ from g4f_lite import (
 from g4f_lite.batch.result import Result
 from g4f_lite.batch.results import BatchResults
 from g4f_lite.batch.summary import BatchUsage
-from g4f_lite.cli.batch_report import Progress, told_after, told_of_done
+from g4f_lite.cli.batch_report import Progress, told_after, told_of_cost, told_of_done
 from g4f_lite.cli.batch_run import _terminated_as_interrupted, reasons_of
 from g4f_lite.cli.failure import Failure
 from g4f_lite.messages import last_user_message
@@ -100,7 +100,7 @@ def test_each_reason_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
-    assert told_after(BatchUsage(done=20, cut=19, refused=2), 0, None, None) == (
+    assert told_after(BatchUsage(done=20, cut=19, refused=2), 0, None) == (
         "20 answered, 0 failed, 2 refused by the model; 19 of the answers CUT, by a limit of tokens or a filter"
     )
 
@@ -109,9 +109,18 @@ def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
 def test_the_tokens_of_a_run_are_told_apart_from_those_of_stored_answers(stored: int, told: str) -> None:
     usage = BatchUsage(done=3, stored=stored, prompt_tokens=9, completion_tokens=6, total_tokens=15)
     assert (
-        told_after(usage, 0, None, 0.5)
+        told_after(usage, 0, None, told_of_cost(usage, 0.5))
         == f"3 answered, 0 failed; {told}9 tokens of prompts and 6 of answers, about $0.5"
     )
+
+
+def test_calls_whose_tokens_the_service_did_not_report_are_told_beside_the_cost() -> None:
+    usage = BatchUsage(done=3, prompt_tokens=9, completion_tokens=6, total_tokens=15)
+    taken = "; 9 tokens of prompts and 6 of answers"
+    assert told_of_cost(usage, 0.5, 2) == f"{taken}, about $0.5, and what 2 calls more cost is not known"
+    assert told_of_cost(usage, 0.5) == f"{taken}, about $0.5"
+    assert told_of_cost(BatchUsage(done=3), None, 3) == "; what 3 calls cost is not known"
+    assert told_of_cost(BatchUsage(done=3), None) == ""
 
 
 class Late:
