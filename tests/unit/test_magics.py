@@ -298,7 +298,7 @@ def test_what_cannot_be_replaced_is_quoted(
         ("%%chat -s int -f code\na", "-s gives a value and -f code a text; leave one of them out"),
         ("%%chat -i\n{''}", "prompt is blank"),
         ("%%chat\n \n", "the prompt is blank"),
-        ("%%chat", "the prompt is blank; it goes below the line"),
+        ("%%chat", "the prompt is blank; it goes below %%chat, which is the first line of its cell"),
         ("%%chat -m $nobody\na", "-m \\$nobody: nobody is not a variable with a provider, a Client or a Conversation"),
         ("%chat model {reset}", "reset is not a variable"),
     ],

@@ -110,7 +110,7 @@ class ChatMagics(Magics):
                 advice = f"did you mean {misspelt}?"
             raise UsageError(f"{error}; {advice}") from error
         if not cell.strip():
-            raise UsageError("the prompt is blank; it goes below the line")
+            raise UsageError("the prompt is blank; it goes below %%chat, which is the first line of its cell")
         if given.output and (keyword.iskeyword(given.output) or not given.output.isidentifier()):
             raise UsageError(f"-o needs the name of a variable, not {given.output!r}")
         if given.schema and given.format != "markdown":
