@@ -23,6 +23,7 @@ from ..providers.fallback import Fallback
 from ..providers.local.catalogue import DEFAULT
 from ..providers.local.references import is_reference
 from ..providers.openai.keys import clean
+from ..providers.openai.listing import ListingProvider
 from ..providers.selection import choose_provider
 from ..providers.turns import members_of
 from .completion import FILE, complete_provider
@@ -263,7 +264,7 @@ def note_unused_model(provider: BaseProvider) -> None:
     variable = "G4F_LITE_MODEL is for commands that name no provider"
     if default and not named and (is_reference(model) or model.endswith(".gguf")):
         note(f"Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
-    is_server = isinstance(provider, Provider) and provider.name != "Local"
+    is_server = isinstance(provider, ListingProvider)
     if model and not named and is_server and getattr(provider, "model", None) is None and _is_named(context):
         note(f"{provider.name} uses its own model: {variable}; write --model {model} for that one")
 
