@@ -259,7 +259,7 @@ def told_of_others(store: str | os.PathLike[str], unused: int, calls: int, of_ot
     other_key = f"; {of_other_keys:,} of them have an answer there by another key, which any_key=True uses"
     return (
         f"{store} has {counted(unused, 'answer')} to other questions than these: another prompt, provider, "
-        f"URL, key, model or option makes another question, and {counted(calls, 'prompt')} will be sent"
+        f"URL, key, model, type or option makes another question, and {counted(calls, 'prompt')} will be sent"
         f"{other_key if of_other_keys else ''}"
     )
 

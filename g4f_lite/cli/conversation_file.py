@@ -99,6 +99,10 @@ class ConversationFile:
             raise Failure(f"cannot write {self._target}: {getattr(error, 'strerror', None) or error}") from error
         self._known, self._first = len(conversation.messages), []
 
+    def is_saved_to(self, path: Path) -> bool:
+        """Return whether the conversation is saved to this file."""
+        return self._target is not None and os.path.abspath(self._target) == os.path.abspath(path)
+
     def stop_saving(self) -> str:
         """Leave the file as it is, and return a notice for the user; a file that is not written yet is still used."""
         file = self._target

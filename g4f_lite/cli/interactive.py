@@ -274,7 +274,11 @@ class InteractiveChat:
     def _save(self, name: str) -> None:
         if not name:
             raise Failure("there is no file; write /save FILE")
-        self._file = ConversationFile(None, Path(name).expanduser())
+        path = Path(name).expanduser()
+        if self._file.is_saved_to(path):
+            write(f"The chat is saved to {name} already.\n")
+            return
+        self._file = ConversationFile(None, path)
         if not all(map(is_instruction, self._conversation.messages)):
             self._file.save(self._conversation)
             write(f"Saved to {name}, as each further turn will be.\n")

@@ -45,6 +45,7 @@ def test_commands(emulator: Emulator, here: list[str], tmp_path: Path, monkeypat
         assert say(terminal, "/undo") == "Taken back: /etc/hosts\r\n> "
         assert say(terminal, "/system Be polite.") == "The system message is replaced.\r\n> "
         assert say(terminal, f"/save {file.name}").startswith("Each turn will be saved to")
+        assert say(terminal, f"/save {file.name}").startswith(f"The chat is saved to {file.name} already.")
         assert say(terminal, "/system") == "Be polite.\r\n> "
         assert say(terminal, "/system Be polite.") == "> "  # nothing has changed, and the file is kept
         assert say(terminal, "/system none") == "There is no system message any more.\r\n> "

@@ -103,7 +103,7 @@ def test_another_prompt_keeps_the_answers_to_the_old_one(
     done = call(*command, "--prompt", "Rate: {text}")
     assert done.stderr == (
         f"Note: {tmp_path / 'out.csv.store'} has 6 answers to other questions than these: another prompt, provider, "
-        "URL, key, model or option makes another question, and 6 prompts will be sent\n"
+        "URL, key, model, type or option makes another question, and 6 prompts will be sent\n"
     )
     assert len(asked(emulator)) == 12
     assert call(*command).returncode == 0

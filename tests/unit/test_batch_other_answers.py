@@ -13,7 +13,9 @@ from g4f_lite import Client, Fallback
 
 from .batch_providers import Counts
 
-OTHERS = " has 2 answers to other questions than these: .* key, model or option makes .*, and 3 prompts will be sent$"
+OTHERS = (
+    " has 2 answers to other questions than these: .* key, model, type or option makes .*, and 3 prompts will be sent$"
+)
 
 
 @pytest.fixture

@@ -320,6 +320,14 @@ def test_an_address_without_v1_is_told(status: int) -> None:
 
 
 @responses.activate
+def test_an_address_with_its_version_twice_is_told() -> None:
+    responses.get("http://server.example/v1/v1/models", status=404, json={"error": {"message": "Invalid URL"}})
+    with pytest.raises(ServiceError) as caught:
+        OpenAICompatible("http://server.example/v1/v1", retry=None).get_models()
+    assert "/v1/v1 has its version twice: try base_url='http://server.example/v1'" in str(caught.value)
+
+
+@responses.activate
 def test_a_server_that_has_no_model_yet_says_so() -> None:
     """Ollama, as it is after its installation."""
     responses.get("http://server.example/v1/models", json={"object": "list", "data": None})

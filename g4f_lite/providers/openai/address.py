@@ -17,6 +17,7 @@ _OF_OLLAMA = r"/api/(?:chat|generate|tags)/*$"  # of its own API, beside which i
 _BARE_OF_OLLAMA = r"/api/*$"  # only at its port: elsewhere, as at OpenRouter, /v1 follows
 _OLLAMAS_PORT = ":11434"
 _HAS_VERSION = r"/v\d|/deployments/"
+_VERSION_TWICE = r"(/v\d+)\1(?=/|$)"
 _DEPLOYMENT = r"/deployments/([^/]+)"
 _NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
 NO_SUCH_PAGE = (404, 405, 501)  # statuses
@@ -98,9 +99,10 @@ def is_azure(url: str) -> bool:
 
 
 def version_hint(base_url: str) -> str | None:
-    """Say what an address without a version probably lacks; None where it has one."""
+    """Say what an address without a version probably lacks, or that it has one twice; None where it has one."""
     if re.search(_HAS_VERSION, urlsplit(base_url).path):
-        return None
+        once = re.sub(_VERSION_TWICE, r"\1", base_url)
+        return None if once == base_url else f"{base_url} has its version twice: try {_setting(base_url, once)}"
     better = f"{base_url}/openai/v1" if is_azure(base_url) else f"{base_url}/v1"
     return f"{USUAL_END}, and {base_url} does not: try {_setting(base_url, better)}"
 
