@@ -110,6 +110,7 @@ def test_a_batch_in_which_one_row_stays_wrong_is_an_error(emulator: Emulator, he
     assert "; the same command sends the failed rows again" in done.stderr
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes the streams")
 @pytest.mark.parametrize(
     ("command", "code", "said"),

@@ -18,12 +18,14 @@ CALL = piece({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "
 CUT = "the answer ended without the end that its protocol requires"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("lost", MAY_BE_PIECES)
 def test_behind_the_end_there_are_no_pieces(lost: str, provide: Provide) -> None:
     with RawServer(every(streamed(piece({"content": "Hello"}, "stop"), MAY_BE_PIECES[lost]))) as server:
         assert provide(server).create(messages="hi") == "Hello"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("lost", MAY_BE_PIECES)
 def test_a_piece_behind_what_is_lost_shows_that_the_answer_was_not_over(lost: str, provide: Provide) -> None:
     first = piece({"content": "Take the pill "}, "stop")
@@ -35,6 +37,7 @@ def test_a_piece_behind_what_is_lost_shows_that_the_answer_was_not_over(lost: st
     assert caught.value.partial == "Take the pill "
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("lost", MAY_BE_PIECES)
 def test_where_every_piece_has_a_finish_reason_none_may_be_lost(lost: str, provide: Provide) -> None:
     pieces = [piece({"content": "Take "}, "stop"), piece({"content": "two"}, "stop")]
