@@ -191,4 +191,5 @@ def _is_of_openai(error: Exception) -> bool:
 def _program_at(origin: str) -> str:
     """Return the name of the program that usually listens at an origin on this machine."""
     port = urlsplit(origin).port
-    return next((one.title for one in PRESETS.values() if urlsplit(one.base_url).port == port), "the server")
+    usual = (one.title for one in PRESETS.values() if port and urlsplit(one.base_url).port == port)
+    return next(usual, "the server")

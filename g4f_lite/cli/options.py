@@ -264,7 +264,7 @@ def note_unused_model(provider: BaseProvider) -> None:
     variable = "G4F_LITE_MODEL is for commands that name no provider"
     if default and not named and (is_reference(model) or model.endswith(".gguf")):
         note(f"Local uses {DEFAULT}: {variable}; leave out --provider, or write --provider local:{model}")
-    is_server = isinstance(provider, ListingProvider)
+    is_server = isinstance(provider, ListingProvider) and not (is_reference(model) or model.endswith(".gguf"))
     if model and not named and is_server and getattr(provider, "model", None) is None and _is_named(context):
         note(f"{provider.name} uses its own model: {variable}; write --model {model} for that one")
 

@@ -51,6 +51,7 @@ __tracebackhide__ = True  # so that pytest shows the line of the test, and the m
 
 Asked = str | Sequence[Message]
 
+LAST_BYTES = 8  # before each of which it ends as well, within the mark of its end
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
 MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
 
@@ -298,15 +299,19 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text:
 
     :param text: the text of the answer; None if an early end cannot be told from another
     """
-    pieces = sum(1 for delta in provider.stream(prompt).deltas() if is_content(delta))
+    stream = provider.stream(prompt)
+    pieces = sum(1 for delta in stream.deltas() if is_content(delta))
+    reason = stream.text().finish_reason
     service.way = "cut"
-    found = _found(provider, service, prompt)
+    found, _ = _found(provider, service, prompt)
     assert found is None, f"a cut answer is read as {found!r}, without an error"
     service.way = "ended early"
     size = 0 if text is None else len(service.answer.content)
-    for length in range(1, size, max(1, size // EARLY_ENDS)):
+    for length in sorted({*range(1, size, max(1, size // EARLY_ENDS)), *range(max(1, size - LAST_BYTES), size)}):
         service.length = length
-        found = _found(provider, service, prompt)
+        found, why = _found(provider, service, prompt)
+        advice = "if body.ends_in_line is true, the last line is cut: raise StreamInterruptedError"
+        assert why in (None, reason), f"an answer that is cut in its end has finish_reason {why!r}; {advice}"
         assert found in (None, text), (
             f"an answer that ends too early is read as {found!r}, without an error; yield Finish where the service "
             "says that the answer ends, and not at the end of the body; if it never says so, pass unmarked_end=True"
@@ -318,16 +323,17 @@ def _check_cuts(provider: Provider, service: PlayedService, prompt: Asked, text:
     service.way = "whole"
 
 
-def _found(provider: Provider, service: PlayedService, prompt: Asked) -> str | None:
-    """Return what a provider makes of a damaged answer; None for an error."""
+def _found(provider: Provider, service: PlayedService, prompt: Asked) -> tuple[str | None, str | None]:
+    """Return what a provider makes of a damaged answer, with the finish reason; None for an error."""
     try:
-        return service.without_url(provider.ask(prompt, timeout=CALL_SECONDS))
+        answer = provider.ask(prompt, timeout=CALL_SECONDS)
+        return service.without_url(answer), answer.finish_reason
     except DeadlineExceededError as error:
         raise AssertionError(f"a cut answer is no error in {CALL_SECONDS} s; let errors of a request end it") from error
     except HookError as error:
         raise AssertionError(f"a cut answer: {error}") from error
     except G4FLiteError:
-        return None
+        return None, None
 
 
 def _check_refusals(
