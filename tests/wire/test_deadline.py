@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,7 +30,8 @@ from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, chunked, d
 
 TOTAL = 2.0  # of many calls at once, which all have to come to the point where they wait, also on a slow machine
 LIMITS = Timeout(connect=9, read=9, total=TOTAL)
-LATEST = 5.0  # seconds, for a busy machine; the exact figure belongs to the benchmarks
+# Seconds, for a busy machine, or one that plays Windows; the exact figure belongs to the benchmarks.
+LATEST, LATE = (8.0, 3.0) if sys.platform == "win32" else (5.0, 1.0)
 
 CHUNKED = head("Transfer-Encoding: chunked")
 PLACES: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what then drips
@@ -55,7 +57,7 @@ def _fails_in_time(ask: Callable[[], Any], *, total: float = TOTAL) -> DeadlineE
     assert total - 0.02 <= took <= LATEST
     assert caught.value.limit == "total"
     assert isinstance(caught.value, requests.Timeout)
-    assert caught.value.elapsed == pytest.approx(took, abs=1)
+    assert caught.value.elapsed == pytest.approx(took, abs=LATE)
     return caught.value
 
 
