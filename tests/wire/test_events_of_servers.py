@@ -168,6 +168,18 @@ def test_a_message_at_the_end_that_says_more_than_its_pieces_and_otherwise_is_an
     assert caught.value.partial == "Transfer 1000"
 
 
+@pytest.mark.parametrize(("message", "is_said"), [("Take two.", True), ("吃两片。", False), ("Stop.", False)])
+def test_a_shorter_message_at_the_end_is_said_already_or_a_hole(message: str, is_said: bool, provide: Provide) -> None:
+    end = {"choices": [{"index": 0, "message": {"content": message}, "finish_reason": "stop"}]}
+    with RawServer(every(streamed(piece({"content": "Ta"}), piece({"content": "ke two [1]."}), end))) as server:
+        stream = provide(server).create_generator(messages="hi")
+        if is_said:
+            assert stream.text() == "Take two [1]."
+        else:
+            with pytest.raises(ResponseFormatError, match="not that of its pieces"):
+                stream.text()
+
+
 A, B = '{"city":"Oslo"}', '{"tz":"CET"}'
 A_SPELLED_ANEW = '{"city": "\\u004fslo"}'
 

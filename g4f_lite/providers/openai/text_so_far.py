@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_MOST_SEARCHED = 1 << 16  # characters of a text, for the beginning of a message that is shorter
+_BEGINNING = 4  # characters of a message that is shorter, which the text must have somewhere
+_MOST_SEARCHED = 1 << 16  # characters of a text
 
 
 class TextSoFar:
@@ -25,12 +26,12 @@ class TextSoFar:
         self._count()
         if len(whole) >= self._length and whole.startswith(text := "".join(self.pieces)):
             return whole[len(text) :]
-        words = whole.split()
-        return None if len("".join(words)) > self._solid or not self._has(*words[:1]) else ""
+        solid = "".join(whole.split())
+        return None if len(solid) > self._solid or not self._has(solid[:_BEGINNING]) else ""
 
-    def _has(self, word: str = "") -> bool:
-        """Return whether a word is among the pieces; also if there are too many to look."""
-        return self._length > _MOST_SEARCHED or word in "".join(self.pieces)
+    def _has(self, beginning: str) -> bool:
+        """Return whether the pieces have the beginning of a text; also if there are too many to look."""
+        return self._length > _MOST_SEARCHED or beginning in "".join("".join(self.pieces).split())
 
     def _count(self) -> None:
         for place in range(self._counted, len(self.pieces)):
