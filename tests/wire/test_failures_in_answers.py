@@ -277,6 +277,7 @@ TOLD_AT_THE_END = [
     {"message": "Internal server error"},
     {"msg": "Internal server error"},
     {"exception": "boom"},
+    {"reason": "Internal server error"},
     {"type": "response.failed", "response": {}},
     {"type": "abort", "message": "boom"},
     {"event": "error", "data": "boom"},
@@ -295,7 +296,7 @@ def test_words_at_the_end_of_an_answer_without_a_finish_reason_are_why_it_was_cu
 
 
 @pytest.mark.parametrize(
-    "told", [{"message": "success"}, {"status": "done"}, {"type": "search", "results": []}, {"done": True}], ids=str
+    "told", [{"message": "success"}, {"status": "done"}, {"type": "search", "results": []}, {"reason": "stop"}], ids=str
 )
 def test_what_says_nothing_bad_at_the_end_of_an_answer_is_no_failure(told: Any, provide: Provide) -> None:
     with RawServer(every(streamed(PART, told))) as server:

@@ -118,9 +118,10 @@ def _told(fields: dict[str, Any], whole: bool) -> Any:
 
 
 def _is_told_alone(fields: dict[str, Any]) -> bool:
-    """Return whether an object that is all there is tells of a failure by its kind, or by an ``exception``."""
+    """Return whether an object that is all there is tells of a failure by its kind, an exception or a reason."""
     kinds = [fields.get(name) for name in ("type", "event", "status", "state")]
-    return bool(fields.get("exception")) or any(names_failure(kind) for kind in kinds if isinstance(kind, str))
+    says_so = bool(fields.get("exception")) or tells_of_failure(text_in(fields, "reason"))
+    return says_so or any(names_failure(kind) for kind in kinds if isinstance(kind, str))
 
 
 def told_at_end(chunks: Iterable[Any]) -> G4FLiteError | None:
@@ -131,7 +132,7 @@ def told_at_end(chunks: Iterable[Any]) -> G4FLiteError | None:
     for chunk in chunks:
         if not isinstance(chunk, dict) or chunk.get("choices"):
             return None
-        words = text_in(chunk, *_WORDS, "reason")
+        words = text_in(chunk, *_WORDS)
         if not (words and words.lower() in _GOOD_WORDS) and (failure := failure_in(chunk, whole=True)):
             return failure
         if not chunk.get("usage"):
