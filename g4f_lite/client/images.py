@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from ..answers.images import MAX_IMAGE_BYTES, FetchLimit, ImageResponse
@@ -16,6 +17,7 @@ from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
+from ..providers.turns import LEAST_SECONDS
 from ..timeout import CallRetry, Timeout, TimeoutLike, check_retry
 from .image_results import Image, ImagesResponse, ImagesUsage
 from .options import refuse
@@ -89,11 +91,13 @@ class Images:
         proxy = proxy or self._router.proxy
         timeout = self._router.timeout if timeout is None else timeout
         retry = self._router.retry if retry == "own" else check_retry(retry)
+        members = found.providers if isinstance(found, Fallback) else [found]
+        limits = shares(timeout, len(members))
         with self._router.explaining(model, found):
             return first_success(
-                found.providers if isinstance(found, Fallback) else [found],
+                members,
                 lambda member: _generate(
-                    member, prompt, name, proxy, timeout, retry, response_format, self._supported(wanted, member)
+                    member, prompt, name, proxy, next(limits), retry, response_format, self._supported(wanted, member)
                 ),
             )
 
@@ -120,6 +124,16 @@ def first_success(providers: list[BaseProvider], generate: Callable[[BaseProvide
             errors.append(error)
     lines = "".join(f"\n  {error}" for error in errors)
     raise AllProvidersFailedError(f"no provider generated an image:{lines}", errors=errors) from errors[-1]
+
+
+def shares(timeout: TimeoutLike, number: int) -> Iterator[TimeoutLike]:
+    """Yield the timeout of each of several providers that are asked in turn: its share of what is left of the total."""
+    whole, began_at = Timeout.of(timeout), time.monotonic()
+    for left in range(number, 0, -1):
+        if timeout is None or number == 1 or whole.total is None:
+            yield timeout  # None is the provider's own
+        else:
+            yield replace(whole, total=max(LEAST_SECONDS, (began_at + whole.total - time.monotonic()) / left))
 
 
 def generate_images(

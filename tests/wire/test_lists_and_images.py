@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 import requests
 
 from g4f_lite import (
+    AllProvidersFailedError,
     Client,
     DeadlineExceededError,
     Delta,
+    Fallback,
     G4FLiteError,
     OpenAICompatible,
     Provider,
@@ -218,3 +221,17 @@ def test_an_image_remembers_it_when_it_is_copied(provide: Provide) -> None:
         image = provide(server).generate_image("cat")
     for made in (image, copy.copy(image), copy.deepcopy(image), pickle.loads(pickle.dumps(image))):
         assert (made.revised_prompts, made.created, made.usage) == (["A cat"], 5, {"total_tokens": 1})
+
+
+def test_the_total_of_an_image_is_that_of_all_members_of_a_chain_together() -> None:
+    def silent(connection: Connection) -> None:
+        connection.request()
+        connection.silence()
+
+    with RawServer(silent) as first, RawServer(silent) as second:
+        chain = Fallback([OpenAICompatible(server.url, model="m", retry=None) for server in (first, second)])
+        began_at = time.monotonic()
+        with pytest.raises(AllProvidersFailedError) as caught:
+            Client(chain).images.generate("a cat", timeout=1)
+        assert time.monotonic() - began_at < 1.8
+        assert [getattr(error, "seconds", None) for error in caught.value.errors] == pytest.approx([0.5, 0.5], abs=0.1)

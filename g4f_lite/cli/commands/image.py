@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ...answers.images import ImageResponse
-from ...client.images import first_success, generate_images
+from ...client.images import first_success, generate_images, shares
 from ...errors import G4FLiteError
 from ...providers.fallback import Fallback
 from ..completion import FILE
@@ -53,10 +53,10 @@ def command(
     check_target(output, force=force)
     provider = provider_options.choose()
     options: dict[str, Any] = {} if size is None else {"size": size}
-    limits: tuple[Any, Any] = (provider_options.proxy, provider_options.timeout)
     members = provider.providers if isinstance(provider, Fallback) else [provider]
+    proxy, limits = provider_options.proxy, shares(provider_options.timeout, len(members))
     try:
-        images = first_success(members, lambda member: generate_images(member, text, model, *limits, **options))
+        images = first_success(members, lambda one: generate_images(one, text, model, proxy, next(limits), **options))
     except G4FLiteError:
         raise
     except (ValueError, TypeError) as error:  # in the arguments, before anything was sent
