@@ -30,8 +30,7 @@ from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, chunked, d
 
 TOTAL = 2.0  # of many calls at once, which all have to come to the point where they wait, also on a slow machine
 LIMITS = Timeout(connect=9, read=9, total=TOTAL)
-# Seconds, for a busy machine, or one that plays Windows; the exact figure belongs to the benchmarks.
-LATEST, LATE = (8.0, 3.0) if sys.platform == "win32" else (5.0, 1.0)
+LATEST = 5.0  # seconds, for a busy machine; the exact figure belongs to the benchmarks
 
 CHUNKED = head("Transfer-Encoding: chunked")
 PLACES: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and what then drips
@@ -57,7 +56,7 @@ def _fails_in_time(ask: Callable[[], Any], *, total: float = TOTAL) -> DeadlineE
     assert total - 0.02 <= took <= LATEST
     assert caught.value.limit == "total"
     assert isinstance(caught.value, requests.Timeout)
-    assert caught.value.elapsed == pytest.approx(took, abs=LATE)
+    assert caught.value.elapsed == pytest.approx(took, abs=1)
     return caught.value
 
 
@@ -95,8 +94,8 @@ def _call(place: str, manner: str, way: str, tls: ssl.SSLContext, authority_file
 
 @pytest.fixture(scope="module", autouse=True)
 def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str, str, str], Future[None]]]:
-    """Make all calls at once: they only wait, beside the other tests."""
-    with ThreadPoolExecutor(len(CALLS)) as threads:
+    """Make all calls at once: they only wait, beside the other tests; under Wine, few threads at a time get on."""
+    with ThreadPoolExecutor(8 if sys.platform == "win32" else len(CALLS)) as threads:
         yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
 
 
