@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from ..answers.images import MAX_IMAGE_BYTES, FetchLimit, ImageResponse
-from ..answers.short_traceback import shortened, with_short_errors
+from ..answers.short_traceback import with_short_errors
 from ..answers.stream import AnswerStream
 from ..arguments import check_proxy, check_whole_number
-from ..errors import AllProvidersFailedError, G4FLiteError, ResponseFormatError
+from ..errors import G4FLiteError, ResponseFormatError
 from ..providers.base import BaseProvider
+from ..providers.chain import all_failed
 from ..providers.fallback import Fallback
 from ..providers.selection import ProviderLike
 from ..providers.turns import LEAST_SECONDS
@@ -91,13 +91,12 @@ class Images:
         proxy = proxy or self._router.proxy
         timeout = self._router.timeout if timeout is None else timeout
         retry = self._router.retry if retry == "own" else check_retry(retry)
-        members = found.providers if isinstance(found, Fallback) else [found]
-        limits = shares(timeout, len(members))
         with self._router.explaining(model, found):
             return first_success(
-                members,
-                lambda member: _generate(
-                    member, prompt, name, proxy, next(limits), retry, response_format, self._supported(wanted, member)
+                found,
+                timeout,
+                lambda one, limits: _generate(
+                    one, prompt, name, proxy, limits, retry, response_format, self._supported(wanted, one)
                 ),
             )
 
@@ -109,31 +108,32 @@ class Images:
         return {name: value for name, value in options.items() if name in known}
 
 
-def first_success(providers: list[BaseProvider], generate: Callable[[BaseProvider], Result]) -> Result:
-    """Return the result of the first provider that succeeds.
+def first_success(
+    provider: BaseProvider, timeout: TimeoutLike, generate: Callable[[BaseProvider, TimeoutLike], Result]
+) -> Result:
+    """Return what a provider generates, or of a chain the first member that succeeds.
 
-    :raises AllProvidersFailedError: if there are several providers and all fail
+    The members share the time of the call, which without a timeout is the chain's; that of a member holds within it.
+
+    :param generate: is called with a provider and its timeout
+    :raises AllProvidersFailedError: if all members of a chain fail
     """
+    if not isinstance(provider, Fallback):
+        return generate(provider, timeout)
+    whole, began_at = Timeout.of(timeout, provider.timeout), time.monotonic()
     errors: list[G4FLiteError] = []
-    for provider in providers:
+    for number, member in enumerate(provider.providers):
+        limits = Timeout.of(timeout, getattr(member, "timeout", whole))
+        if whole.total is not None:
+            left = (began_at + whole.total - time.monotonic()) / (len(provider.providers) - number)
+            limits = limits.within(Timeout(None, None, max(LEAST_SECONDS, left), None))
         try:
-            return generate(provider)
+            return generate(member, limits)
         except G4FLiteError as error:
-            if len(providers) == 1:
-                raise shortened(error)  # noqa: B904  it is the same one
             errors.append(error)
-    lines = "".join(f"\n  {error}" for error in errors)
-    raise AllProvidersFailedError(f"no provider generated an image:{lines}", errors=errors) from errors[-1]
-
-
-def shares(timeout: TimeoutLike, number: int) -> Iterator[TimeoutLike]:
-    """Yield the timeout of each of several providers that are asked in turn: its share of what is left of the total."""
-    whole, began_at = Timeout.of(timeout), time.monotonic()
-    for left in range(number, 0, -1):
-        if timeout is None or number == 1 or whole.total is None:
-            yield timeout  # None is the provider's own
-        else:
-            yield replace(whole, total=max(LEAST_SECONDS, (began_at + whole.total - time.monotonic()) / left))
+    if len(errors) == 1:
+        raise errors[0]
+    raise all_failed("no provider generated an image", errors, "image") from errors[-1]
 
 
 def generate_images(

@@ -223,7 +223,13 @@ def test_an_image_remembers_it_when_it_is_copied(provide: Provide) -> None:
         assert (made.revised_prompts, made.created, made.usage) == (["A cat"], 5, {"total_tokens": 1})
 
 
-def test_the_total_of_an_image_is_that_of_all_members_of_a_chain_together() -> None:
+@pytest.mark.parametrize("is_given", [True, False])
+def test_the_total_of_an_image_is_that_of_all_members_of_a_chain_together(
+    is_given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_given:
+        monkeypatch.setenv("G4F_LITE_TIMEOUT", "1")
+
     def silent(connection: Connection) -> None:
         connection.request()
         connection.silence()
@@ -232,6 +238,6 @@ def test_the_total_of_an_image_is_that_of_all_members_of_a_chain_together() -> N
         chain = Fallback([OpenAICompatible(server.url, model="m", retry=None) for server in (first, second)])
         began_at = time.monotonic()
         with pytest.raises(AllProvidersFailedError) as caught:
-            Client(chain).images.generate("a cat", timeout=1)
+            Client(chain).images.generate("a cat", timeout=1 if is_given else None)
         assert time.monotonic() - began_at < 1.8
         assert [getattr(error, "seconds", None) for error in caught.value.errors] == pytest.approx([0.5, 0.5], abs=0.1)

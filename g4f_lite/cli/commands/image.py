@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from ...answers.images import ImageResponse
-from ...client.images import first_success, generate_images, shares
+from ...client.images import first_success, generate_images
 from ...errors import G4FLiteError
-from ...providers.fallback import Fallback
 from ..completion import FILE
 from ..failure import Failure, Misuse
 from ..files import is_folder, is_there
@@ -53,10 +52,11 @@ def command(
     check_target(output, force=force)
     provider = provider_options.choose()
     options: dict[str, Any] = {} if size is None else {"size": size}
-    members = provider.providers if isinstance(provider, Fallback) else [provider]
-    proxy, limits = provider_options.proxy, shares(provider_options.timeout, len(members))
+    proxy, timeout = provider_options.proxy, provider_options.timeout
     try:
-        images = first_success(members, lambda one: generate_images(one, text, model, proxy, next(limits), **options))
+        images = first_success(
+            provider, timeout, lambda one, limits: generate_images(one, text, model, proxy, limits, **options)
+        )
     except G4FLiteError:
         raise
     except (ValueError, TypeError) as error:  # in the arguments, before anything was sent
