@@ -109,6 +109,8 @@ class HostedBatch(BatchResults[T]):
         self._looks = [0] * len(self._files)  # of this object, at what is over
         self._live: set[int] = set()  # prompts that are sent one by one
         self._took: dict[int, tuple[CallUsage, ...]] = {}  # by prompts whose results this object has fetched
+        # Of a part whose files are being fetched: the prompts that have answers, why others have none, what they took.
+        self._begun: dict[int, tuple[set[int], dict[int, dict[str, Any]], dict[int, list[Any]]]] = {}
         self._working = threading.RLock()
         self._store = plan.store = AnswerStore(f"{path}.store")
         digests = [bytes.fromhex(self._files[self._file_of[index]].digest) for index in range(len(self))]
@@ -327,9 +329,8 @@ class HostedBatch(BatchResults[T]):
 
     def _fetch(self, number: int, file: RequestFile, part: Part) -> None:
         """Fetch the results of a part: answers into the store, and the errors of the others into the state."""
-        answered: set[int] = set()
-        failures: dict[int, dict[str, Any]] = {}
-        used: dict[int, list[Any]] = {}  # counted at the end: a download that is cut is begun again
+        # What was used is counted at the end: a download that is cut is begun again, also at the next look.
+        answered, failures, used = self._begun.setdefault(number, (set(), {}, {}))
 
         def take(line: dict[str, Any], secrets: Iterable[str]) -> None:
             index = index_in(line)
@@ -362,6 +363,7 @@ class HostedBatch(BatchResults[T]):
                     self._kept_in(index, self._missing(index), used[index])
         part.is_fetched = True
         self._state.save()
+        del self._begun[number]
         self._took |= {index: tuple(calls) for index, calls in used.items()}
         self._calls.count([call for calls in used.values() for call in calls])
 

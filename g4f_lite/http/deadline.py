@@ -15,7 +15,8 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..arguments import PYTHON_ENDS
@@ -122,6 +123,16 @@ class Deadline:
     def _bind(self, limit: str) -> None:
         seconds = self._limits[limit]
         self._bound, self._ends_at = limit, math.inf if seconds is None else self.began + seconds
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time of a ``with`` block out of the limit: it is neither the service's nor a wait for it."""
+        ends_at, began = self._ends_at, self._clock()
+        self._ends_at = math.inf
+        try:
+            yield
+        finally:
+            self._ends_at = ends_at + (self._clock() - began)
 
     def hold(self, sock: socket.socket | None, shutdown: Callable[[], Any] | None = None) -> None:
         """Remember the socket that the call is about to wait for.

@@ -107,6 +107,19 @@ def test_a_wait_is_the_shorter_of_its_limit_and_what_is_left(clock: Clock) -> No
     assert caught.value.limit == "total"
 
 
+def test_a_pause_is_left_out_of_the_limit(clock: Clock) -> None:
+    call = Deadline(Timeout(10, 60, 30), clock=clock)
+    clock.now += 25
+    with call.paused():
+        clock.now += 1000
+        call.look(clock.now)
+    call.check()
+    assert call.remaining() == 5
+    clock.now += 5
+    with pytest.raises(DeadlineExceededError, match="30 s"):
+        call.check()
+
+
 def test_the_limit_until_the_first_piece_is_lifted_when_that_came(clock: Clock) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

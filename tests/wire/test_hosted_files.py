@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,7 @@ from g4f_lite import (
 from g4f_lite.batch import hosted_requests
 from g4f_lite.emulator import Emulator
 from g4f_lite.providers.openai import batches
+from g4f_lite.store.answers import AnswerStore, Kept
 
 from .hosted import KEY, PROMPTS, batch_of, errors_of, sent
 
@@ -163,6 +165,26 @@ def test_a_download_that_is_cut_is_begun_again(
     emulator.fail(fault[0], path="/v1/files/*/content", **fault[1])
     assert batch_of(client, path, prompts).texts() == prompts
     assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 2}
+
+
+@pytest.mark.parametrize("fault", [None, ("cut", {"after": "end"})], ids=str)
+def test_what_is_done_with_answers_is_not_the_downloads_time_and_not_done_twice(
+    emulator: Emulator, path: Path, fault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bytes] = []
+    keep = AnswerStore.keep
+
+    def slow(store: AnswerStore, key: bytes, answer: Kept) -> Any:
+        time.sleep(0.4)
+        kept.append(key)
+        return keep(store, key, answer)
+
+    monkeypatch.setattr(AnswerStore, "keep", slow)
+    if fault is not None:
+        emulator.fail(fault[0], path="/v1/files/*/content", **fault[1])
+    with Client(base_url=f"{emulator.url}/v1", model="m", timeout=1) as client:
+        assert batch_of(client, path).texts() == PROMPTS
+    assert len(kept) == len(set(kept)) == 4
 
 
 def test_what_each_download_lacked_is_fetched_by_the_next_program(

@@ -123,7 +123,7 @@ class BatchAPI:
         """Read a file of results, and return how many there are; lines that cannot be read are left out.
 
         :param take: called with each line and the strings that no message may show, and again with the same ones if the
-            download was cut
+            download was cut; the time that it takes, for instance to fetch images, is not the download's
         """
 
         def download(exchange: Exchange) -> int:
@@ -134,7 +134,8 @@ class BatchAPI:
             for line in body.lines(max_line_bytes=MAX_LINE_BYTES):
                 value = _object_in(line)
                 if value is not None:
-                    take(value, secrets)
+                    with exchange.deadline.paused():
+                        take(value, secrets)
                     count += 1
             return count
 
