@@ -44,6 +44,9 @@ _USED_UP = (
     r"(?i)reached (?:the|your) (?:\w{1,30} ){0,5}limit|insufficient.quota|exceeded your current quota|usage limit"
     r"|out of credit|limit (?:has been )?(?:reached|exceeded) for (?:today|this)"
 )
+# Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
+# "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …
+_FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable|overload"
 
 # OpenAI's and most others', Anthropic's, Azure's, Amazon's.
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid")
@@ -170,6 +173,11 @@ def rate_limit_error(text: str, message: str, *, status: int | None = None) -> R
 def says_rate_limit(text: str) -> bool:
     """Return whether a service's error text is about a limit on how often or how much may be sent."""
     return bool(re.search(_RATE_LIMIT, text) or re.search(_USED_UP, text))
+
+
+def names_failure(word: str) -> bool:
+    """Return whether a finish reason or the name of an event says that something failed."""
+    return bool(re.search(_FAILURE, word))
 
 
 def shorten(text: str, length: int = SHOWN_CHARACTERS) -> str:

@@ -236,6 +236,12 @@ def test_used_up_tries_after_text(ask: Ask) -> None:
     assert (type(error), error.partial) == (QuotaExceededError, "Hello")
 
 
+@pytest.mark.parametrize("name", [b"error", b"fail", b"stream-aborted"])
+def test_an_event_whose_name_says_failure_is_no_piece_that_may_be_missing(name: bytes, ask: Ask) -> None:
+    error = failure(length(b"data: Hello\n\nevent: " + name + b"\ndata: boom\n\ndata:  world\n\n"), ask)
+    assert (type(error), error.message, error.partial) == (ServiceError, "boom", "Hello")
+
+
 def test_an_error_event(service: AiChats, emulator: Emulator) -> None:
     emulator.answer(["Hello", " world"])
     emulator.fail("error", after=1, message="It is gone.")

@@ -18,7 +18,7 @@ from ...errors import (
     ServiceError,
 )
 from ...http.body import Body
-from ...http.checks import rate_limit_error, says_rate_limit, shorten
+from ...http.checks import names_failure, rate_limit_error, says_rate_limit, shorten
 from ...http.parsing import BLANK
 from ...messages import Messages, text_of
 from ..too_long import is_too_long, too_long
@@ -65,13 +65,13 @@ def read_text(body: Body) -> Iterator[str]:
             event = value.strip()
             if event == b"trylimit":  # at once, because its data line may be missing
                 raise QuotaExceededError("the free tries are used up (trylimit)", status=body.status)
-        elif name == b"data" and event == b"error":
-            raise error_of(value.decode("utf-8", "replace"), body.status)
         elif name == b"data" and event in (b"", b"message"):
             text = held + decoder.decode(value)
             held = "\\" if text.endswith("\\") else ""  # the n may be in the next piece
             if text := text[: len(text) - len(held)].replace("\\n", "\n"):
                 yield text
+        elif name == b"data" and names_failure(event.decode("utf-8", "replace")):  # not of a ping, which means nothing
+            raise error_of(value.decode("utf-8", "replace"), body.status)
     if rest := held + decoder.decode(b"", True):
         yield rest
 

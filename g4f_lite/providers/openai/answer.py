@@ -10,10 +10,10 @@ from typing import Any
 from ...answers.deltas import Delta
 from ...errors import DeadlineExceededError, G4FLiteError, ResponseFormatError, ServiceError, TransportError
 from ...http.body import MAX_JSON_BYTES, Body
-from ...http.checks import ERROR_BODY_BYTES, shorten
+from ...http.checks import ERROR_BODY_BYTES, names_failure, shorten
 from ...http.parsing import BLANK, Event, iter_events, parse_json
 from .chunks import ChunkReader
-from .errors import failure_in, names_failure, tells_of_failure, told_at_end, with_body
+from .errors import failure_in, tells_of_failure, told_at_end, with_body
 
 END = "[DONE]"
 MAX_LINE_BYTES = MAX_JSON_BYTES  # a line may hold an image

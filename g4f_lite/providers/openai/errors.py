@@ -17,7 +17,7 @@ from ...errors import (
     ResponseStatusError,
     ServiceError,
 )
-from ...http.checks import ERROR_BODY_BYTES, shorten
+from ...http.checks import ERROR_BODY_BYTES, names_failure, shorten
 from ...timeout import PASSING_STATUSES
 from ..too_long import is_too_long, too_long
 from .fields import number_in, text_in
@@ -32,10 +32,7 @@ LOADING_SECONDS = 2.0  # between two looks at whether a server has loaded its mo
 _SUCCESS = (None, False, "", 0, "0", 200, "200", "ok", "OK", "success", "Success", "SUCCESS")
 _GOOD_WORDS = ("complete", "completed", "done", "end", "finished", "length", "ok", "stop", "success", "succeeded")
 _FAILED_STATES = ("error", "failed", "fail", "failure")
-# Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
-# "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …
 # Patterns are compiled by re at their first use: a failure needs them, an import does not.
-_FAILURE = r"(?i)error|fail|abort|cancel|malformed|insufficient|time.?d?.?out|exception|interrupt|unavailable|overload"
 _LOADING = r"(?i)\s*loading (?:the )?model\b|.{0,300}\bis (?:currently |still )?loading\b"
 # Codes of Azure and OpenAI, Alibaba, and Mistral.
 _FILTERED = r"content_?(?:filter|policy)|responsibleai|data_?inspection_?failed|moderation|guardrail"
@@ -43,11 +40,6 @@ _OF_PROMPT = r"(?i)\bimage input\b|\bmmproj\b|does not support (?:images|image i
 # Codes that say that the service itself failed, inside an answer whose status says that all is well.
 _OF_SERVICE = r"server_?error|internal_?(?:server )?error|api_error|overloaded|unavailable"
 _WORDS_OF_FAILURE = r"(?i)error|exception|fail|timed? ?out|unavailable|overloaded"
-
-
-def names_failure(word: str) -> bool:
-    """Return whether a finish reason or the name of an event says that something failed."""
-    return bool(re.search(_FAILURE, word))
 
 
 def tells_of_failure(text: str) -> bool:
