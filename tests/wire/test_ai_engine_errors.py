@@ -198,6 +198,16 @@ def test_an_error_event_before_and_after_text(site: AiEngine, emulator: Emulator
     assert caught.value.partial == ("Hello" if after else "")
 
 
+@pytest.mark.parametrize(
+    "failure", [{"error": "boom"}, {"type": "fatal_error", "data": "boom"}], ids=["no type", "other"]
+)
+def test_what_says_failure_between_pieces_is_an_error_before_a_proper_end(serve: Serve, failure: Any) -> None:
+    site = serve(chunked(event("live", "Hello"), f"data: {json.dumps(failure)}\n\n".encode(), end("Hello")))
+    error = _error_of(site)
+    assert (type(error), str(error.partial)) == (ServiceError, "Hello")
+    assert "boom" in str(error)
+
+
 @pytest.mark.parametrize("after", [0, 1])
 def test_an_end_without_success(site: AiEngine, emulator: Emulator, after: int) -> None:
     emulator.answer(["Hello", " world"])

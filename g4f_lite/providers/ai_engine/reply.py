@@ -13,7 +13,7 @@ from ...answers.deltas import Delta, Finish, Revision
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.body import Body
-from ...http.checks import shorten
+from ...http.checks import names_failure, shorten
 from ...http.parsing import BLANK, MAX_LINE_BYTES, parse_json
 from ..openai.usage import read_usage
 from . import errors, nonce
@@ -55,8 +55,10 @@ def read_answer(body: Body, message: str) -> Iterator[Delta]:
                 streamed.append(data)
                 length += len(data)
             yield data
-        elif kind == "error":
+        elif isinstance(kind, str) and names_failure(kind):
             raise errors.error_of(data, body.status, message)
+        elif kind is None and fields.get("error"):  # not the plugin's: of what stands before it
+            raise errors.error_of(fields["error"], body.status, message)
         elif kind == "end":
             reply = parse_json(data) if isinstance(data, str) else data
             yield from _read_reply(body, reply, "".join(streamed), message)
