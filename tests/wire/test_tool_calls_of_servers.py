@@ -168,9 +168,11 @@ def test_two_calls_of_one_id(indices: tuple[int | None, int | None], provide: Pr
         assert triples(read(server, provide).tool_calls) == [("a", "weather", A), ("a", "clock", B)]
 
 
+@pytest.mark.parametrize("again", [A, json.dumps(json.loads(A), indent=2)], ids=["the same", "other blanks"])
 @pytest.mark.parametrize("index", [0, 1, None])
-def test_a_whole_call_that_comes_again_is_one(index: int | None, provide: Provide) -> None:
-    events = [piece({"tool_calls": [call("a", "weather", A, index=place)]}) for place in (0, index)]
+def test_a_whole_call_that_comes_again_is_one(index: int | None, again: str, provide: Provide) -> None:
+    calls = (call("a", "weather", A, index=0), call("a", "weather", again, index=index))
+    events = [piece({"tool_calls": [whole]}) for whole in calls]
     with RawServer(every(streamed(*events, END))) as server:
         assert triples(read(server, provide).tool_calls) == [("a", "weather", A)]
 

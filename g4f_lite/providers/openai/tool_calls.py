@@ -33,6 +33,7 @@ class _Call:
     name: str = ""
     pieces: list[str] = field(default_factory=list)  # of its arguments
     length: int = 0  # of the pieces together
+    letters: int = 0  # the same, without blanks
     end: ObjectEnd = field(default_factory=ObjectEnd)  # of its arguments
     is_empty: bool = False  # whether an empty object has come, which some services send before the real arguments
     value: int | None = None  # a hash of the value of its arguments, once it was asked for
@@ -40,6 +41,7 @@ class _Call:
     def add(self, arguments: str) -> None:
         self.pieces.append(arguments)
         self.length += len(arguments)
+        self.letters += _letters(arguments)
         self.end.read(arguments)
         self.value = None
 
@@ -50,8 +52,9 @@ class _Call:
         return self.value
 
     def has_whole(self, arguments: str) -> bool:
-        """Return whether these are its arguments, and no more of them can come."""
-        return self.end.is_reached and self.length == len(arguments) and "".join(self.pieces) == arguments
+        """Return whether these are its arguments, perhaps with other blanks, and no more of them can come."""
+        may_be = self.end.is_reached and self.letters == _letters(arguments)  # else it would be parsed at each piece
+        return may_be and self.hash_of_value() == _hash_of_value(arguments)
 
     def goes_on_with(self, name: str, arguments: str) -> bool:
         """Return whether a piece may be a further one of this call, and not the first of another."""
@@ -195,6 +198,10 @@ def index_in(fields: dict[str, Any]) -> int | None:
     if isinstance(index, str) and index.isdecimal() and len(index) < 6:
         return int(index)
     return number_in(fields, "index")
+
+
+def _letters(text: str) -> int:
+    return sum(map(len, text.split()))
 
 
 def _hash_of_value(arguments: str) -> int:
