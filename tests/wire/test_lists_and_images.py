@@ -181,6 +181,7 @@ def test_images_that_are_made(form: str, provide: Provide) -> None:
     ("answer", "kind", "words"),
     [
         ({"data": []}, ResponseFormatError, "expected images"),
+        ({"data": [{"url": "javascript:alert(1)"}]}, ResponseFormatError, "the address of an image is not what"),
         ({"data": [{"error": {"message": "filtered"}}]}, ServiceError, "filtered"),
         ({"error": {"message": "no"}}, ServiceError, "no"),
         ({"message": "asleep"}, ServiceError, "asleep"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any, ClassVar
 
 from ...answers.images import ImageResponse
@@ -20,6 +21,7 @@ from .extras import check_extras, secrets_of
 from .fields import number_in, objects_in, text_in
 from .listing import ListingProvider
 from .options import EXTRAS
+from .parts import unreadable
 
 OPTIONS = EXTRAS | frozenset(
     {"background", "extra_body", "moderation", "n", "negative_prompt", "output_compression", "output_format"}
@@ -109,10 +111,17 @@ def read_images(answer: Any, prompt: str = "") -> ImageResponse:
 
 
 def _url_of(row: dict[str, Any]) -> str:
+    """Return the address of an image, or "" if there is none.
+
+    :raises ResponseFormatError: if it is not one that can be fetched
+    """
     encoded = text_in(row, "b64_json")
     if encoded and not encoded.startswith("data:"):
         return _data_uri(encoded)
-    return encoded or text_in(row, "url")
+    url = encoded or text_in(row, "url")
+    if re.match(r"(?i)(?!https?:|data:)[a-z][a-z0-9+.-]*:", url.strip()):
+        raise unreadable("the address of an image", url)  # such as javascript:, which a page must not have
+    return url
 
 
 def _data_uri(encoded: str) -> str:
