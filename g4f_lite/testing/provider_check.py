@@ -8,31 +8,28 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 from unittest import mock
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ..answers.deltas import Delta, Finish, is_content
 from ..answers.short_traceback import with_short_errors
+from ..answers.stream import AnswerStream
 from ..errors import (
-    AuthenticationError,
     DeadlineExceededError,
     G4FLiteError,
     HookError,
-    RateLimitError,
     StreamInterruptedError,
 )
 from ..http.body import Body
 from ..http.retry import may_pass
 from ..http.spellings import SHORTEST_SECRET
-from ..messages import Message
 from ..prompt import Prompt
 from ..providers import sending
 from ..providers.base import Provider
-from ..providers.hooks import models_of, read_error
+from ..providers.hooks import models_of
 from ..providers.identity import identity_of
-from ..providers.sending import TOO_MANY
 from .class_check import check_class
 from .guards import no_other_sessions, nothing_printed, nothing_sent_elsewhere, short_causes
 from .played_service import (
@@ -45,31 +42,16 @@ from .played_service import (
     refusals_of,
     replies_of,
 )
-from .sent_check import CALL_SECONDS, check_sent
+from .refusal_check import check_refusals
+from .sent_check import CALL_SECONDS, Asked, check_sent
 
 __tracebackhide__ = True  # so that pytest shows the line of the test, and the message, without these functions
 
-Asked = str | Sequence[Message]
-
 LAST_BYTES = 8  # before each of which it ends as well, within the mark of its end
 EARLY_ENDS = 64  # places, evenly apart, at which an answer is ended too early
-MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
 
 _IMAGE = b64decode(  # a PNG of one pixel, whose first bytes have the same base64 in a form
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-
-# What services answer besides their own errors: nothing, a page, and JSON of any kind.
-_ODD_ERRORS: tuple[tuple[Any, str], ...] = (
-    (None, ""),
-    (None, "<html>"),
-    ({}, "{}"),
-    ([], "[]"),
-    ("no", '"no"'),
-    (3, "3"),
-    ({"error": None}, '{"error": null}'),
-    ({"error": "no"}, '{"error": "no"}'),
-    ({"error": {"message": "no"}}, '{"error": {"message": "no"}}'),
 )
 
 
@@ -136,7 +118,7 @@ def check_provider(
         _check_deltas(provider, prompt)
         for way in ("whole", "in single bytes"):
             service.way = way
-            for answer in (str(provider.ask(prompt)), "".join(map(str, provider.stream(prompt)))):
+            for answer in (str(provider.ask(prompt)), _joined(provider.stream(prompt))):
                 found = service.without_url(answer)
                 assert found == text, f"the answer, sent {way}, is read as {found!r}"
         assert not service.missing, (
@@ -147,15 +129,15 @@ def check_provider(
         )
         _check_tag(provider, service, prompt, text)
         _check_state(provider, prompt)
-        _check_models(provider, service, models)
+        listed = _check_models(provider, service, models)
         _check_cuts(provider, service, prompt, None if unmarked_end else text)
         kinds = {path: kind for path, (_, kind) in refusals.items()}
-        _check_refusals(provider, service, prompt, kinds, of_prompts)
+        check_refusals(provider, service, prompt, kinds, of_prompts)
         provider.close()
         assert service.without_url(provider.ask(prompt)) == text, "no answer after close()"
         if "image_url" not in str(prompt):
             _check_images(provider, service)
-        check_sent(provider, service, options or {}, history=history)
+        check_sent(provider, service, options or {}, models=provider.models or listed, history=history)
         for form, shown in (("its repr", repr(provider).encode()), ("a pickle of it", _pickled(provider))):
             for secret in provider.secrets():
                 if len(secret) < SHORTEST_SECRET:
@@ -216,6 +198,12 @@ def _check_requests(provider: Provider, service: PlayedService, prompt: Asked) -
     assert path == last, f"deltas reads the response to {path}: put that reply last, after {last}"
 
 
+def _joined(stream: AnswerStream) -> str:
+    """Return the pieces of an answer as one text; of nothing but images, the text that ``ask`` gives."""
+    pieces = list(stream)
+    return "".join(map(str, pieces)) if any(isinstance(piece, str) for piece in pieces) else str(stream.text())
+
+
 def _check_deltas(provider: Provider, prompt: Asked) -> None:
     """Check that no part of an answer comes after its end."""
     has_ended = False
@@ -259,8 +247,8 @@ def _check_state(provider: Provider, prompt: Asked) -> None:
     )
 
 
-def _check_models(provider: Provider, service: PlayedService, models: Sequence[str] | None) -> None:
-    """Check what ``get_models`` returns, if the provider has one or something is expected of it."""
+def _check_models(provider: Provider, service: PlayedService, models: Sequence[str] | None) -> list[str]:
+    """Check what ``get_models`` returns, and return it."""
     service.unknown.clear()
     try:
         found = models_of(provider)
@@ -270,6 +258,7 @@ def _check_models(provider: Provider, service: PlayedService, models: Sequence[s
         path = service.unknown[0]
         raise AssertionError(f"there is no reply for {path}, to which get_models sent a request") from error
     assert models is None or found == list(models), f"get_models returns {found!r:.200}, and not {models!r:.200}"
+    return found
 
 
 def _check_images(provider: Provider, service: PlayedService) -> None:
@@ -334,67 +323,3 @@ def _found(provider: Provider, service: PlayedService, prompt: Asked) -> tuple[s
         raise AssertionError(f"a cut answer: {error}") from error
     except G4FLiteError:
         return None, None
-
-
-def _check_refusals(
-    provider: Provider,
-    service: PlayedService,
-    prompt: Asked,
-    kinds: Mapping[str, type[G4FLiteError]],
-    of_prompts: set[str],
-) -> None:
-    """Check what a provider makes of requests that are refused, once or for good, and of unknown errors.
-
-    :param kinds: the class of the error of each path
-    :param of_prompts: the paths that are asked for a prompt; the others are asked for models
-    """
-    ask = partial(provider.ask, prompt, timeout=CALL_SECONDS)
-    if provider.has_bootstrap and provider.token_sources and kinds[service.prompt_path] is AuthenticationError:
-        service.refused = 1
-        before = service.prompts
-        _do_refused(ask, "the prompt", AuthenticationError)
-        answers = len(service.replies[service.prompt_path])
-        assert service.prompts == before + 1 + answers, "a refused token is not fetched again"
-    for path, kind in kinds.items():
-        provider.close()  # so that the requests before the prompt are sent again
-        service.refused_path, service.refused = path, MOST_REFUSALS
-        name = "the prompt" if path == service.prompt_path else f"the request to {path}"
-        try:
-            _do_refused(ask if path in of_prompts else partial(models_of, provider), name, kind)
-        except kind:
-            pass
-        else:
-            assert service.refused, (
-                f"{name} was refused {MOST_REFUSALS} times, and the provider asked again each time; raise the second "
-                f"{kind.__name__}"
-            )
-            assert service.refused == MOST_REFUSALS, (
-                f"a refusal of {name} is not {_a(kind)}; give no reply to a request whose refusal does not matter"
-            )
-        service.refused = 0
-    for parsed, body in _ODD_ERRORS:
-        read_error(provider, 500, parsed, body)
-        limit = read_error(provider, TOO_MANY, parsed, body)
-        assert limit is None or isinstance(limit, RateLimitError), (
-            f"service_error makes a {type(limit).__name__} of status 429 and the body {body!r}, which no caller takes "
-            "for a rate limit; return RateLimitError(…), or None"
-        )
-
-
-def _do_refused(action: Callable[[], object], name: str, wanted: type[G4FLiteError]) -> None:
-    """Call what sends a request that is refused, and has to raise an error of a class."""
-    try:
-        action()
-    except wanted:
-        raise
-    except HookError as error:
-        raise AssertionError(f"a refusal of {name}: {error}") from error
-    except G4FLiteError as error:
-        kind = _a(type(error))
-        hint = "; call self.check_response(body) before the body is read" if error.step == "bootstrap" else ""
-        raise AssertionError(f"a refusal of {name} is {kind} ({error.message}), and not {_a(wanted)}{hint}") from error
-
-
-def _a(kind: type[G4FLiteError]) -> str:
-    name = kind.__name__
-    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"

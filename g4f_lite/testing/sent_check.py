@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 from ..errors import G4FLiteError, HookError
 from ..http.exchange import Exchange
-from ..messages import Messages
+from ..messages import Message, Messages
 from ..prompt import Prompt
 from ..providers.base import Provider
 from .played_service import PlayedService
 
 __tracebackhide__ = True  # from pytest
+
+Asked = str | Sequence[Message]
 
 CALL_SECONDS = 20  # after which a call is taken to have no end
 
@@ -43,13 +45,16 @@ _TALK = [
 ]
 
 
-def check_sent(provider: Provider, service: PlayedService, options: Mapping[str, Any], *, history: bool) -> None:
+def check_sent(
+    provider: Provider, service: PlayedService, options: Mapping[str, Any], *, models: Sequence[str], history: bool
+) -> None:
     """Check that each message, its role and its parts, the model and each option have an effect on what is sent.
 
     What the provider refuses is not checked; nor is anything if the text of a prompt cannot be told from what is
     another each time, as in an encrypted body.
 
     :param options: values of options; None for one that is not sent
+    :param models: the names of its models
     :param history: whether the service takes more than the last message
     :raises AssertionError: if one has no effect
     :raises ValueError: if there is a value for an unknown option
@@ -71,7 +76,7 @@ def check_sent(provider: Provider, service: PlayedService, options: Mapping[str,
         _check_history(sent)
     _check_parts(sent)
     _check_image_url(sent, service.url)
-    _check_model(sent, provider.models)
+    _check_model(sent, models)
     for name in sorted(provider.known_options - {"n"}):  # of which a prompt has none but 1, which is not sent
         if name not in options:
             _check_option(sent, words, name, _GUESSES)

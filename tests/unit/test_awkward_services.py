@@ -253,6 +253,10 @@ def test_an_image_is_uploaded_before_its_prompt() -> None:
 class Pages(SaysItInHTML):
     """Lists its models in pages."""
 
+    def request(self, prompt: Prompt, token: str) -> Request:
+        content = {"model": prompt.model, "messages": prompt.messages}
+        return Request("POST", f"{self.base_url}/chat", json=content, headers=self.headers_with())
+
     def get_models(self) -> list[str]:
         return self.run(self.list_models)
 

@@ -1,4 +1,4 @@
-"""``check_provider`` cuts an answer also within the mark of its end."""
+"""``check_provider`` cuts an answer also within the mark of its end, and takes one that is only an image."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from g4f_lite import Body, Delta, Finish, Prompt, StreamInterruptedError
+from g4f_lite import Body, Delta, Finish, ImageResponse, Prompt, StreamInterruptedError
 from g4f_lite.testing import Reply, check_provider
 
-from .quill_provider import REPLIES, Quill
+from .quill_provider import REPLIES, Plain, Quill
 
 LINES = Reply("T Olá\nT  garça\n~ length\n", headers={"Content-Type": "application/x-lines"})
 
@@ -42,3 +42,15 @@ def test_a_mark_of_the_end_that_is_cut_is_no_end() -> None:
         AssertionError, match=r"^an answer that is cut in its end has finish_reason '.*'; if body\.ends_in_line is true"
     ):
         check_provider(partial(Careless, api_key="the-good-key"), replies, text="Olá garça")
+
+
+class Draws(Plain):
+    def deltas(self, body: Body, prompt: Prompt) -> Iterator[Delta]:
+        yield ImageResponse(f"{self.base_url}{body.json()['path']}", "a swan")
+        yield Finish()
+
+
+def test_an_answer_may_be_nothing_but_an_image() -> None:
+    check_provider(Draws, {"/say": '{"path": "/swan.png"}'}, text="/swan.png")
+    with pytest.raises(AssertionError, match=r"^the answer, sent whole, is read as '/swan\.png'"):
+        check_provider(Draws, {"/say": '{"path": "/swan.png"}'}, text="/heron.png")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 import requests
 
-from g4f_lite import G4FLiteError
+from g4f_lite import G4FLiteError, Prompt
 from g4f_lite.http import Exchange
 from g4f_lite.testing import Echo, check_provider, provider_check
 
@@ -24,6 +25,11 @@ def _few_early_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 class Lists(Quill):
     """Lists its models, with its token."""
 
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        request = super().request(prompt, token)
+        request.json = {"model": prompt.model, "messages": prompt.messages}
+        return request
+
     def get_models(self) -> list[str]:
         return self.run(self.list_models)
 
@@ -32,6 +38,11 @@ class Lists(Quill):
         body = exchange.send(requests.Request("GET", f"{self.base_url}/models", headers=headers), "bootstrap")
         self.check_response(body)
         return [model["name"] for model in body.json()]
+
+
+class SendsOne(Lists):
+    def request(self, prompt: Prompt, token: str) -> requests.Request:
+        return super().request(replace(prompt, model="swan"), token)
 
 
 class ListsAnything(Lists):
@@ -54,6 +65,7 @@ NAMES = '[{"name": "swan"}, {"name": "heron"}]'
     ("kind", "replies", "message"),
     [
         (Lists, {"/models": NAMES}, None),
+        (SendsOne, {"/models": NAMES}, "the same is sent for the models 'swan' and 'heron': send prompt.model"),
         (Lists, {}, "there is no reply for /models, to which get_models sent a request"),
         (Lists, {"/models": '[{"id": "swan"}]'}, r"get_models: Lists\.list_models raised KeyError: 'name'"),
         (Lists, {"/models": '[{"name": "swan"}]'}, r"get_models returns \['swan'\], and not \['swan', 'heron'\]"),
