@@ -24,7 +24,7 @@ from .options import is_gone
 NOT_RUNNING = "it is not running"
 NO_SUCH_MODEL = "it has no such model"
 OR_FILE = ", or give another one by --api-key-file"
-CHECK_URL = "check the URL; that of an OpenAI-compatible server usually ends in /v1"
+CHECK_URL = "check the URL"
 
 # The first match counts, so a subclass precedes its base.
 _REMEDIES: tuple[tuple[type[BaseException], str, str], ...] = (
@@ -169,7 +169,8 @@ def _diagnosis(error: Exception, provider: BaseProvider | None) -> tuple[str, st
         return "it redirects the request", "see the message above"
     for kind, verdict, remedy in _REMEDIES:
         if isinstance(error, kind):
-            return verdict, remedy
+            is_of_server = remedy is CHECK_URL and isinstance(provider, OpenAICompatible)
+            return verdict, f"{remedy}; {USUAL_END}" if is_of_server else remedy
     if not isinstance(error, (TypeError, ValueError)):
         return "its code has a mistake", "report the message above to the author of this provider"
     return "its settings are invalid", "correct the setting that the message above names"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import g4f_lite
-from g4f_lite import G4FLiteError, OpenAICompatible, TransportError
+from g4f_lite import AiEngine, G4FLiteError, OpenAICompatible, ResponseFormatError, TransportError
 from g4f_lite.cli.diagnosis import diagnose
 from g4f_lite.emulator import Emulator
 
@@ -61,6 +61,12 @@ def test_the_address_of_another_server_is_not_openais(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert diagnose(unreachable, openai)[1].startswith("OPENAI_BASE_URL does not change its URL; ")
     assert "check the URL" in diagnose(unreachable, OpenAICompatible.preset("groq"))[1]
+
+
+def test_the_end_of_an_address_is_that_of_an_openai_compatible_server() -> None:
+    page = ResponseFormatError("expected JSON, got a web page")
+    assert diagnose(page, OpenAICompatible("http://server.example"))[1].endswith("usually ends in /v1")
+    assert diagnose(page, AiEngine("http://server.example"))[1] == "check the URL"
 
 
 def test_a_file_is_not_for_a_server(tmp_path: Path) -> None:
