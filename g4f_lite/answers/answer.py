@@ -32,7 +32,7 @@ class Answer(str):
     :ivar revision: the whole text that the service sent at the end, if it differs from the text that it streamed;
         the answer itself keeps the streamed text
     :ivar message_fields: fields that the service added to the message, such as ``annotations`` or
-        ``reasoning_content``, and expects when the message is sent back
+        ``reasoning_content``; ``to_message`` sends them back with tool calls only, where services expect it
     :ivar choice_fields: fields that the service added beside the message, such as ``logprobs``
     :ivar took: what each of its calls took, from which ``cost`` is calculated
     """
