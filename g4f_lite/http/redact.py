@@ -27,6 +27,7 @@ _OUR_WORDS = {"provider", "step", "cause", "limit"}  # attributes of errors that
 _OF_ANSWER = {"partial", "reasoning", "messages", "usage", "last_words"}
 # A value of a header whose name says nothing: as a key is, and as a word, a date, an address or a phrase is not.
 _LIKE_A_KEY = r"(?=\D*\d)(?=.*[A-Za-z])\S{8,}"
+_IS_MIXED = r"(?=\D*\d).*[A-Za-z]"  # letters and digits, which no word of an answer has
 # Headers that hold no secret, whoever sets them.
 _PUBLIC = {"accept", "accept-encoding", "accept-language", "cache-control", "connection", "content-length"} | {
     *("content-type", "dnt", "host", "http-referer", "origin", "pragma", "referer", "transfer-encoding", "user-agent"),
@@ -155,7 +156,7 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
     An exception that the caller was handling meanwhile is left alone.
     """
     secrets = list(secrets)
-    long = Spellings(secret for secret in secrets if len(secret) >= SHORTEST_PART)
+    long = Spellings(secret for secret in secrets if len(secret) >= SHORTEST_PART or re.search(_IS_MIXED, secret))
     spellings = Spellings(secrets)
     links = list(_chain(error))
     for link in links:

@@ -41,7 +41,8 @@ class Spellings:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        secrets = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        folded = (form for secret in secrets for form in (secret, " ".join(secret.split())))  # as in a message
+        secrets = {secret for secret in folded if len(secret) >= SHORTEST_SECRET}
         self._forms = {form for secret in secrets for form in _forms(secret)}
         encoded = (form for secret in secrets for form in (quote(secret, safe=""), repr(secret)[1:-1]))
         self._written = self._forms.union(encoded)

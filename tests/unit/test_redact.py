@@ -136,6 +136,7 @@ def test_what_is_too_long_to_be_searched_for_all_secrets_is_hidden(monkeypatch: 
         ("pässwort-1", "p%C3%A4sswort-1"),
         ("pass wört/1", "pass%20w%C3%B6rt%2F1"),
         ("pass\tword-1", r"pass\tword-1"),
+        ("pass  word\t1", "pass word 1"),
         ("😀pa😀ss-1", r"\ud83d\ude00pa\ud83d\ude00ss-1"),
     ],
 )
@@ -345,11 +346,11 @@ def test_what_the_caller_was_handling_is_left_alone() -> None:
     assert mine.response is not None
 
 
-def test_only_long_secrets_go_out_of_an_answer_and_nothing_else() -> None:
-    text = f"\x1b[1mBearer of news, dark & http://user:pw@host {SECRET}"
+def test_only_secrets_that_are_no_words_go_out_of_an_answer_and_nothing_else() -> None:
+    text = f"\x1b[1mBearer of news in 2024, dark & http://user:pw@host {SECRET} hunter2"
     error = EmptyResponseError("x", partial=text, usage=Usage(1, 2, 3, extra={"a": [SECRET], "b": 2}), reasoning=text)
-    scrub(error, [SECRET, "dark", "1-b"])
-    assert error.partial == error.reasoning == text.replace(SECRET, HIDDEN)
+    scrub(error, [SECRET, "dark", "1-b", "2024", "hunter2"])
+    assert error.partial == error.reasoning == text.replace(SECRET, HIDDEN).replace("hunter2", HIDDEN)
     assert error.usage == Usage(1, 2, 3)
     assert error.usage.extra == {"a": [HIDDEN], "b": 2}
 
