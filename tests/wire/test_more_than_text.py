@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Identity, Reasoning, ResponseFormatError, Usage
+from g4f_lite import Identity, Reasoning, ResponseFormatError, RetryPolicy, StreamInterruptedError, Usage
 from g4f_lite.answers.images import ImageResponse
 
 from .conftest import Ask, Provide
-from .openai_answers import STOP, piece, streamed, whole
-from .raw_server import RawServer, every
+from .openai_answers import STOP, data, piece, streamed, whole
+from .raw_server import Connection, RawServer, chunked, every
 
 CALL = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -188,3 +188,27 @@ def test_a_whole_message_behind_its_deltas_says_nothing_twice(provide: Provide) 
     with RawServer(every(streamed(*events))) as server:
         answer = provide(server).create(messages="hi")
     assert (answer, answer.reasoning, len(answer.tool_calls)) == ("Hi", "hm", 1)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]},
+        {"reasoning_details": "x"},
+        {"reasoning_opaque": "x"},
+        {"encrypted_content": "x"},
+        {"reasoning": {"encrypted": "x"}},
+        {"thinking_blocks": [{"type": "redacted_thinking", "data": "x"}]},
+        {"content": [{"type": "redacted_thinking", "data": "x"}]},
+    ],
+    ids=str,
+)
+def test_after_thoughts_that_nobody_can_read_nothing_is_sent_again(delta: dict[str, Any], provide: Provide) -> None:
+    def serve(connection: Connection) -> None:
+        connection.request()
+        connection.send(chunked(data(piece(delta)), last=b""))
+
+    policy = RetryPolicy(attempts=2, backoff=0.01)
+    with RawServer(serve) as server, pytest.raises(StreamInterruptedError):
+        provide(server, retry=policy).create(messages="hi")
+    assert len(server.requests) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,6 +46,7 @@ _KNOWN_OF_CHUNK = frozenset(
 _SAYS_FAILURE = frozenset({"base_resp", "error", "errors", "ok", "status", "success", "type", "x_groq"})
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _THOUGHTS = frozenset({"reasoning_details", *REASONING})
+_THOUGHT = r"reason|think|thought|encrypt"  # in the name of a field, whose text may be one that nobody can read
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
 MAX_COMPARED = 16 * 1024 * 1024  # bytes of text that a message may say once more
 MAX_REMEMBERED = 100_000  # images
@@ -381,7 +383,7 @@ def _begins(delta: Delta) -> bool:
     if not isinstance(inner, Attached) or is_content(inner):
         return True
     if inner.to == "message":
-        return any(isinstance(value, (dict, list)) for value in inner.fields.values())
+        return any(isinstance(value, (dict, list)) or re.search(_THOUGHT, name) for name, value in inner.fields.items())
     logprobs = inner.fields.get("logprobs")
     return isinstance(logprobs, dict) and bool(logprobs.get("content"))
 

@@ -15,8 +15,10 @@ from .fields import is_said, objects_in, text_in
 # Most services', OpenRouter's and Ollama's, GitHub Copilot's, and that of some servers of Qwen.
 REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text")
-# Parts that are beside the text: Mistral's sources of it, and Anthropic's thoughts that nobody can read.
-_BESIDE = frozenset({*_THOUGHT_PARTS, "redacted_thinking", "reference", "tool_reference"})
+# Parts that are beside the text, such as Mistral's sources of it.
+_BESIDE = frozenset({*_THOUGHT_PARTS, "reference", "tool_reference"})
+# What a thought that nobody can read gives: the model has begun its answer.
+_UNREADABLE_THOUGHT = Reasoning("")
 # Texts of answers in the APIs of Ollama, Hugging Face and others.
 _OTHER_NAMES = ("response", "answer", "output", "output_text", "generated_text", "completion", "token")
 # Fields of a part that have nothing of the answer.
@@ -38,6 +40,8 @@ def read_parts(content: Any) -> Iterator[Delta]:
             yield from [part] if part else []
         elif part.get("type") in _THOUGHT_PARTS:
             yield from map(Reasoning, _thoughts(part))
+        elif part.get("type") == "redacted_thinking":
+            yield _UNREADABLE_THOUGHT
         elif "image" in str(part.get("type")) and (urls := image_urls([part])):
             yield ImageResponse(urls)
         elif text := text_in(part, "text", "content", "refusal"):
@@ -71,7 +75,8 @@ def read_reasoning(delta: dict[str, Any]) -> Iterator[Reasoning]:
             return
     for name in REASONING:
         if isinstance(delta.get(name), (dict, list)):
-            yield from (Reasoning(text) for part in objects_in(delta[name]) for text in _thoughts(part))
+            thoughts = [Reasoning(text) for part in objects_in(delta[name]) for text in _thoughts(part)]
+            yield from thoughts or ([_UNREADABLE_THOUGHT] if is_said(delta[name]) else [])
             return
     for detail in objects_in(delta.get("reasoning_details")):
         if text := text_in(detail, "text", "summary"):
