@@ -27,6 +27,7 @@ from .transfer import Transfer, running_transfer
 
 LATE = "The handshake operation timed out"  # as ssl says it
 PIECE_BYTES = 16 * 1024  # of a request, sent at a time
+MAX_LEFT_OUT = 100  # lines of a head, as many as http.client reads
 _COOKIE_WITH_LONG_NUMBER = rb"(?i)set-cookie:.*[\d_]{300}"  # digits of an integer that no float can hold
 
 
@@ -341,12 +342,16 @@ class _Head:
 
     def __init__(self, file: Any) -> None:
         self._file = file
+        self._left_out = 0
         self.last_line = b""
 
     def readline(self, limit: int = -1) -> bytes:
         self.last_line = self._file.readline(limit)
         # A number that Python refuses to read is a bug of its own to its cookie jar, which warns with a traceback.
         while len(self.last_line) > 300 and re.match(_COOKIE_WITH_LONG_NUMBER, self.last_line):
+            self._left_out += 1
+            if self._left_out > MAX_LEFT_OUT:
+                raise http.client.HTTPException(f"got more than {MAX_LEFT_OUT} headers")
             self.last_line = self._file.readline(limit)
         return self.last_line
 

@@ -118,6 +118,16 @@ def test_a_cookie_with_a_number_that_python_refuses_to_read_is_dropped() -> None
         assert server.requests[1].headers["cookie"] == "kept=1"
 
 
+def test_cookies_that_are_left_out_count_as_lines_of_the_head(provide: Provide) -> None:
+    def serve(connection: Connection) -> None:
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\n" + f"Set-Cookie: a={'1' * 400}\r\n".encode() * 102)
+        connection.silence()
+
+    with RawServer(serve) as server, pytest.raises(ResponseFormatError, match="got more than 100 headers"):
+        provide(server, timeout=5).create(messages="hi")
+
+
 @pytest.mark.parametrize("age", ["9" * 400, "-" + "9" * 400, "9" * 3900, "9" * 5000, "9_" * 400 + "9"], ids=len)
 def test_a_cookie_with_an_age_that_no_number_can_hold_is_left_out_and_others_are_kept(
     age: str, provide: Provide
