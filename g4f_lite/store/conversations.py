@@ -125,7 +125,8 @@ class Conversations:
         if not rows:
             raise _not_found(id)
         with self._database.understanding():
-            return [json.loads(message) for (message,) in rows if message is not None]
+            messages = [json.loads(message) for (message,) in rows if message is not None]
+            return to_messages(messages) if messages else []
 
     def append(self, id: str, messages: str | Message | Sequence[Message]) -> None:
         """Add messages to a conversation: all of them or none, and none between them, whoever else writes.

@@ -320,7 +320,7 @@ class Database:
         """Raise what fails while values of the file are read as a StoreError: something else has written them."""
         try:
             yield
-        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError, OSError) as error:  # of a date, too
             raise self._error("damaged", f"it is damaged: {error}; move it away, or restore a copy") from error
 
     def _error(self, reason: str, meaning: str) -> StoreError:

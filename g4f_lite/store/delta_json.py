@@ -56,7 +56,10 @@ def from_json(text: str) -> list[Delta]:
     :raises ValueError: if it is something else
     """
     try:
-        return list(checked([_read(value) for value in json.loads(text)], "from_json"))
+        values = json.loads(text)
+        if not isinstance(values, list):
+            raise TypeError("not a list")
+        return list(checked([_read(value) for value in values], "from_json"))
     except (TypeError, KeyError, AttributeError, RecursionError, HookError) as error:
         raise ValueError(f"not the deltas of an answer: {text!r:.80}") from error
 

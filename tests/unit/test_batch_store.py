@@ -365,7 +365,7 @@ def test_providers_that_prompts_name_are_told_apart_when_they_are_gone(tmp_path:
 @pytest.mark.parametrize(
     "text",
     [
-        *("null", "[", "[5]", '[{"text": "x"}]', '[{"is": "unknown"}]', '[{"is": "usage"}]'),
+        *("null", "[", "{}", '"s"', "[5]", '[{"text": "x"}]', '[{"is": "unknown"}]', '[{"is": "usage"}]'),
         *('[{"is": "reasoning", "text": 3}]', '[{"is": "choice", "index": [], "delta": "x"}]'),
     ],
 )

@@ -44,6 +44,8 @@ def talks(tmp_path: Path) -> Conversations:
     [
         "UPDATE messages SET message = '{'",
         "UPDATE messages SET message = x'ff'",
+        "UPDATE messages SET message = '5'",
+        "UPDATE conversations SET created = 4611686018427387904",
         "UPDATE conversations SET changed = 9e999",
         "UPDATE conversations SET changed = 'yesterday'",
         "CREATE TRIGGER no BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END",
