@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import json
 import math
 import os
 import secrets
+import stat
 import string
 import sys
 from collections.abc import Iterable, Sequence
@@ -229,6 +231,8 @@ def image_part(image: Image) -> dict[str, Any]:
     elif hasattr(image, "data_uri"):
         url = image.data_uri
     elif isinstance(image, (str, os.PathLike)):
+        if not stat.S_ISREG(mode := os.stat(image).st_mode) and not stat.S_ISDIR(mode):  # it may never end
+            raise OSError(errno.EINVAL, "not a regular file; read it yourself, and give the bytes", str(image))
         with open(image, "rb") as file:
             url = to_data_uri(file.read())
     elif isinstance(image, (bytes, bytearray)):

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ConversationChangedError, StoreError
 from ..messages import Messages, json_copy, to_messages
+from ..providers.regular_file import NotRegularError, open_regular
 from ..store.whole_file import write_whole
 
 
@@ -49,7 +50,11 @@ def read_messages(path: str | os.PathLike[str]) -> tuple[Messages, str]:
     :raises OSError: if the file cannot be read
     :raises ConversationFileError: if the file is not a JSON list of messages
     """
-    data = Path(path).read_bytes()
+    try:
+        with open_regular(path) as file:
+            data = file.read()
+    except NotRegularError as error:
+        raise ConversationFileError(f"{path} is {error}", path) from error
     if not data:
         raise ConversationFileError(f"{path} is empty, and not a JSON list of messages", path)
     try:

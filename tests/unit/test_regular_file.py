@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from g4f_lite import Local, ModelNotSupportedError
+from g4f_lite import Conversation, ConversationFileError, Local, ModelNotSupportedError
+from g4f_lite.messages import image_part
 from g4f_lite.providers.regular_file import NotRegularError, open_regular
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -51,3 +52,15 @@ def test_a_pipe_is_not_a_model_and_not_waited_for(tmp_path: Path, which: str) ->
     os.mkfifo(path)
     with pytest.raises(ModelNotSupportedError, match=r"pipe\.gguf is a pipe or a device, and not a \.gguf file; give"):
         Local(path) if which == "model" else Local(mmproj=path)
+
+
+@needs_pipes
+def test_a_pipe_is_not_an_image_nor_a_conversation_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a regular file; read it yourself, and give the bytes"):
+        image_part(path)
+    with pytest.raises(ConversationFileError, match=r"pipe is not a regular file$"):
+        Conversation.load(path)
+    with pytest.raises(IsADirectoryError):
+        image_part(tmp_path)
