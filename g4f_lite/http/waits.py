@@ -17,11 +17,10 @@ _PART = r"(?a)(\d+(?:\.\d+)?)(ms|s|m|h|d)"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12  # numbers from here on are a date and not a duration
 _RESET = r"(?i)(?:x-|anthropic-)?rate-?limit-(?:[\w-]{0,40}-)?reset(?:-[\w-]{0,40})?"
-_IN_TEXT = (
-    r"(?ai)(?:(?:try again|retry) (?:in|after)|wait(?: for)?) (?:((?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+)(?!\w)"
-    r"|(\d{1,9}(?:\.\d{1,9})?) ?(milli|sec|min|hour))"
+_AMOUNT = (
+    r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|milli[a-z]*|s(?:ec[a-z]*)?|m(?:in[a-z]*)?|h(?:ours?|rs?)?|d(?:ays?)?)(?![a-z_])"
 )
-_WORDS = {"milli": 0.001, "sec": 1.0, "min": 60.0, "hour": 3600.0}
+_IN_TEXT = rf"(?ai)(?:(?:try again|retry) (?:in|after)|wait(?: for)?) ((?:{_AMOUNT}(?:,? and |,? )?){{1,4}})"
 
 Clock = Callable[[], float]
 
@@ -94,8 +93,12 @@ def wait_in_text(text: str) -> float | None:
     found = re.search(_IN_TEXT, text)
     if found is None:
         return None
-    duration, number, word = found.groups()
-    return parse_duration(duration.lower()) if duration else float(number) * _WORDS[word.lower()]
+    amounts = re.findall(f"(?ai){_AMOUNT}", found[1])
+    return _seconds(sum(float(number) * _seconds_of(unit.lower()) for number, unit in amounts))
+
+
+def _seconds_of(unit: str) -> float:
+    return _SECONDS["ms" if unit.startswith("milli") else unit if unit in _SECONDS else unit[0]]
 
 
 def parse_retry_after(value: str | None, *, now: Clock = time.time) -> float | None:
