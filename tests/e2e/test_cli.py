@@ -242,6 +242,14 @@ def test_providers_are_listed_with_what_they_take() -> None:
     assert rows["mistral"][1].split() == ["MISTRAL_API_KEY", "(not", "set)", "no"]
 
 
+@pytest.mark.parametrize(("host", "row"), [("gpu.test", "yes none no"), ("gpu:port", "no, see below ? ?")])
+def test_ollama_is_local_where_its_variable_says_so(host: str, row: str) -> None:
+    done = call("providers", OLLAMA_HOST=host)
+    (found,) = (line for line in done.stdout.splitlines() if line.startswith("ollama"))
+    assert found.split() == ["ollama", *row.split()]
+    assert ("Note: ollama does not work: OLLAMA_HOST must be" in done.stderr) == ("port" in host)
+
+
 def test_a_provider_that_cannot_be_loaded_is_listed_as_such(tmp_path: Path) -> None:
     metadata = tmp_path / "broken-1.0.dist-info"
     metadata.mkdir()

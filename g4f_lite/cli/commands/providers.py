@@ -46,7 +46,7 @@ def command() -> None:
         cells = (getattr(row, field.name).ljust(width) for field, width in zip(fields(Row), widths, strict=True))
         write("  ".join(cells).rstrip() + "\n")
     for name in provider_names():
-        if name not in PRESETS and (error := _error_of(name)):
+        if error := _error_of(name):
             note(f"{name} does not work: {one_line(error)}")
     for name, value in hidden_entry_points().items():
         unused = f"the provider {name!r} of another package ({value}) is not used, because there is a built-in one"
@@ -57,7 +57,9 @@ def describe(name: str) -> Row:
     """Describe a provider without a request to it."""
     if name in PRESETS:
         preset = PRESETS[name]
-        here = is_loopback(preset.base_url)
+        if _error_of(name):
+            return Row(name, f"{NO}, see below", "?", "?")
+        here = is_loopback(preset.address())
         return Row(name, YES, _key(preset.key_variable, required=not here), YES if here else NO)
     if _error_of(name):
         return Row(name, f"{NO}, see below", "?", "?")
@@ -68,11 +70,16 @@ def describe(name: str) -> Row:
 
 
 def _error_of(name: str) -> str:
-    """Return why there is no class of a name, or ""."""
+    """Return why there is no class of a name, or no address of a preset; "" if there is one."""
     try:
-        find_class(name)
+        if name in PRESETS:
+            PRESETS[name].address()
+        else:
+            find_class(name)
     except G4FLiteError as error:
         return error.message
+    except ValueError as error:
+        return str(error)
     return ""
 
 

@@ -22,6 +22,7 @@ _DEPLOYMENT = r"/deployments/([^/]+)"
 _NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
 NO_SUCH_PAGE = (404, 405, 501)  # statuses
 #: How the advice about an address begins.
+_IPV6 = r"(?=.*:.*:)[0-9a-fA-F:.]+"
 USUAL_END = "the address of such a server usually ends in /v1"
 #: How the advice about a list of models begins, in which the address follows.
 NO_LIST = "there is no list of models at"
@@ -71,10 +72,13 @@ def address_of_environment() -> str:
 def address_of_ollama(named: str) -> str:
     """Return the address of the server that ``OLLAMA_HOST`` names, as Ollama's own programs read it.
 
-    :param named: a host, a port behind a colon, both, or a URL; an address to listen on means this machine
+    :param named: a host, a port behind a colon, both, or a URL, also in quotes; an address to listen on means this
+        machine
     :raises ValueError: if it is none of these
     """
-    named = named.strip()
+    named = named.strip().strip("\"'")
+    # The colons of a plain IPv6 address would be read as that of a port; one at the end names none.
+    named = f"[{named}]" if re.fullmatch(_IPV6, named) else named.removesuffix(":") or "127.0.0.1"
     url = named if "://" in named else f"http://{'127.0.0.1' if named.startswith(':') else ''}{named}"
     parts = urlsplit(check_url(url, "OLLAMA_HOST"))
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
