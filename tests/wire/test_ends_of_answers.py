@@ -106,3 +106,12 @@ def _of(index: int, text: str, finish: str | None = None) -> dict[str, Any]:
 def test_each_of_several_choices_has_an_end(first: list[dict[str, Any]], provide: Provide) -> None:
     with RawServer(every(streamed(*first, end=b""))) as server, pytest.raises(StreamInterruptedError, match=CUT):
         Client(provide(server)).chat.completions.create("hi", n=2)
+
+
+def test_pieces_that_each_have_an_index_of_their_own_are_no_answer(provide: Provide) -> None:
+    texts = {0: "Take ", 1: "two, ", 2: "but not now"}
+    pieces = [{"choices": [{"index": index, "delta": {"content": text}}]} for index, text in texts.items()]
+    end = {"choices": [{"index": 2, "delta": {}, "finish_reason": "stop"}]}
+    stood_apart = pytest.raises(ResponseFormatError, match="the text stands in several choices")
+    with RawServer(every(streamed(*pieces, end))) as server, stood_apart:
+        provide(server).create(messages="hi")

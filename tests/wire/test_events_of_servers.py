@@ -87,6 +87,9 @@ MAY_BE_PIECES: dict[str, dict[str, Any] | bytes] = {
     "content without choices": {"content": "lost"},
     "an answer without choices": {"response": "lost"},
     "a message without choices": {"message": {"content": "lost"}},
+    "a chunk in data": {"data": _choice(delta={"content": "lost"})},
+    "candidates": {"candidates": [{"content": {"parts": [{"text": "lost"}]}}]},
+    "a token with a text": {"token": {"text": "lost"}},
     "a call that is a text": _choice(delta={"function_call": "lost"}),
     "a delta beside an empty list of choices": {"choices": [], "delta": {"content": "lost"}},
     "content beside an empty list of choices": {"choices": [], "content": "lost"},
@@ -102,6 +105,7 @@ MAY_BE_PIECES: dict[str, dict[str, Any] | bytes] = {
     "a delta with a text": _choice(delta={"text": "lost"}),
     "a delta with a role and a text": _choice(delta={"role": "assistant", "content": "", "text": "lost"}),
     "content beside a delta": _choice(delta={"role": "assistant"}, content="lost"),
+    "a text beside another in a delta": _choice(delta={"content": "found"}, text="lost"),
     "a text beside a delta": _choice(delta={"role": "assistant"}, text="lost"),
     "a field name in upper case": b'Data: {"choices":[{"index":0,"delta":{"content":"lost"}}]}\n\n',
     "a text after a field name in upper case": b"DATA: lost\n\n",
@@ -109,6 +113,7 @@ MAY_BE_PIECES: dict[str, dict[str, Any] | bytes] = {
     "a refusal that is a number": _choice(delta={"refusal": 3}),
     "tool calls that are a number": _choice(delta={"tool_calls": 3}),
     "a tool call that is a text": _choice(delta={"tool_calls": ["f"]}),
+    "a name that is a number": _choice(delta={"tool_calls": [{"index": 0, "function": {"name": 5}}]}),
     "a function that is a text": _choice(delta={"tool_calls": [{"index": 0, "function": "f"}]}),
 }
 

@@ -45,6 +45,9 @@ AFTER_TEXT = {
     "an event named error": (NAMED_ERROR + b'data: {"message": "no memory"}\n\n', "no memory"),
     "an event named error, plain text": (NAMED_ERROR + b"data: no memory left\n\n", "no memory left"),
     "an event named error, nothing in it": (NAMED_ERROR + b"data: {}\n\n", "ended the answer with an error"),
+    "an event named error, null": (NAMED_ERROR + b"data: null\n\n", "ended the answer with an error: null"),
+    "an event named error, the end": (NAMED_ERROR + b"data: [DONE]\n\n", "ended the answer with an error"),
+    "a mark in the place of data": (b"data: [ERROR]\n\n", "ended the answer with an error: [ERROR]"),
     "an event as Anthropic's": (
         NAMED_ERROR + data({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
         "Overloaded",

@@ -84,13 +84,16 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
             data = event.data.strip()
             while data.startswith("data:"):  # which a gateway wrote before data that had it already
                 data = data[5:].lstrip()
+            says_failure = event.event != "message" and names_failure(event.event)
+            is_marker = not data or (data[0] != "{" and _is_marker(data))
+            if is_marker and (says_failure or names_failure(data)):
+                raise _failure_of(None, data or event.event)
             if data == END:
                 ended = True
                 break
-            if not data or (data[0] != "{" and _is_marker(data)):
+            if is_marker:
                 skipped = skipped or data
                 continue
-            says_failure = event.event != "message" and names_failure(event.event)
             try:
                 before, chunk = chunk, parse_json(data)
             except ResponseFormatError as error:

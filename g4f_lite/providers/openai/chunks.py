@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +19,6 @@ from ...answers.deltas import (
     Reasoning,
     Refusal,
     ToolCallDelta,
-    is_content,
 )
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
@@ -28,7 +26,7 @@ from ...http.checks import shorten
 from .ends import Ends, is_reason
 from .errors import failure_beside, failure_in, failure_of_choice
 from .fields import check_sent_back, is_said, objects_in, text_in
-from .parts import REASONING, may_be_piece, read_images, read_parts, read_reasoning, unreadable
+from .parts import REASONING, begins, may_be_piece, read_images, read_parts, read_reasoning, unreadable
 from .text_so_far import TextSoFar
 from .tool_calls import ToolCalls, index_in
 from .usage import read_usage
@@ -46,7 +44,6 @@ _KNOWN_OF_CHUNK = frozenset(
 _SAYS_FAILURE = frozenset({"base_resp", "error", "errors", "ok", "status", "success", "type", "x_groq"})
 _MOST_EXTRA = 1024 * 1024  # characters of further fields of the chunks
 _THOUGHTS = frozenset({"reasoning_details", *REASONING})
-_THOUGHT = r"reason|think|thought|encrypt"  # in the name of a field, whose text may be one that nobody can read
 MAX_HELD = 4 * 1024 * 1024  # characters before the answer begins
 MAX_COMPARED = 16 * 1024 * 1024  # bytes of text that a message may say once more
 MAX_REMEMBERED = 100_000  # images
@@ -75,6 +72,7 @@ class ChunkReader:
         self._calls: dict[int, ToolCalls] = defaultdict(ToolCalls)  # of each choice
         self._main: dict[type, int] = {}  # the choice that has the answer's text, reasoning and so on
         self._text_index = 0 if several else -1  # the choice whose text is the answer's, once it is known
+        self._is_apart = False  # whether another has text as well, where one was asked for
         self._images: set[int] = set()  # hashes, as an image may be its own URL
         self._named = False
         self._identity = Identity()
@@ -136,7 +134,7 @@ class ChunkReader:
             and choice.get("index", 0) == self._text_index
             and not choice.get("finish_reason")
             and not chunk.get("usage")
-            and not ("error" in choice or "usage" in choice)
+            and not ("error" in choice or "usage" in choice or "text" in choice)
             and _SAYS_FAILURE.isdisjoint(chunk)
             and not choice.get("logprobs")
         )
@@ -152,7 +150,12 @@ class ChunkReader:
         return held
 
     def end(self) -> list[Delta]:
-        """Return what is certain only when nothing more comes, and the end of each choice."""
+        """Return what is certain only when nothing more comes, and the end of each choice.
+
+        :raises ResponseFormatError: if the text stood in several choices, as where each piece has an index of its own
+        """
+        if self._is_apart and not self._whole and self._text_index not in self.ends.reasons:
+            raise ResponseFormatError("the text stands in several choices, and no finish reason says which is whole")
         deltas = self.rest()
         for index, calls in self._calls.items():
             deltas += (OtherChoice(index, delta) if index else delta for delta in calls.rest())
@@ -204,7 +207,7 @@ class ChunkReader:
                 number = self._number_of(index, str if isinstance(delta, str) else type(delta))
                 delta = OtherChoice(number, delta) if number else delta
             if not self._named:
-                if not _begins(delta) and self._room_to_hold > 0:
+                if not begins(delta) and self._room_to_hold > 0:
                     self._room_to_hold -= size_of(delta.fields) if isinstance(delta, Attached) else 8
                     self._held.append(delta)
                     continue
@@ -224,6 +227,7 @@ class ChunkReader:
             return index
         main = self._main.setdefault(kind, index)
         self._text_index = self._main.get(str, -1)
+        self._is_apart = self._is_apart or (kind is str and index != main)
         return 0 if index == main else index or main
 
     def _deltas(self, choice: dict[str, Any], index: int) -> Iterator[Delta]:
@@ -243,7 +247,7 @@ class ChunkReader:
         if not isinstance(delta, dict):
             raise unreadable(f"a {place}", delta)
         self.has_read = True
-        if (choice.get("content") or choice.get("text")) and not delta.get("content"):
+        if (beside := choice.get("content") or choice.get("text")) and beside != delta.get("content"):
             raise unreadable(f"a choice with a text beside its {place}", choice)
         if place == "message" and not self._whole:
             delta = self._not_yet_said(delta, index, choice.get("finish_reason"))
@@ -375,17 +379,6 @@ def _are_parts(choices: list[dict[str, Any]]) -> bool:
     calls = [objects_in(message.get("tool_calls")) for message in messages if isinstance(message, dict)]
     called = [json.dumps([call.get("function") for call in each]) for each in calls if each]
     return bool(called) and len(set(called)) == len(called)
-
-
-def _begins(delta: Delta) -> bool:
-    """Return whether the model has begun its answer with this delta: also with thoughts that nobody can read."""
-    inner = delta.delta if isinstance(delta, OtherChoice) else delta
-    if not isinstance(inner, Attached) or is_content(inner):
-        return True
-    if inner.to == "message":
-        return any(isinstance(value, (dict, list)) or re.search(_THOUGHT, name) for name, value in inner.fields.items())
-    logprobs = inner.fields.get("logprobs")
-    return isinstance(logprobs, dict) and bool(logprobs.get("content"))
 
 
 def _says_more_than_role(delta: Any) -> bool:

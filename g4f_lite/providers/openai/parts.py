@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...answers.deltas import Delta, Reasoning
+from ...answers.deltas import Attached, Delta, OtherChoice, Reasoning, is_content
 from ...answers.images import ImageResponse
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
@@ -17,10 +18,13 @@ REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 _THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text")
 # Parts that are beside the text, such as Mistral's sources of it.
 _BESIDE = frozenset({*_THOUGHT_PARTS, "reference", "tool_reference"})
+_THOUGHT = r"reason|think|thought|encrypt"  # in the name of a field, whose text may be one that nobody can read
 # What a thought that nobody can read gives: the model has begun its answer.
 _UNREADABLE_THOUGHT = Reasoning("")
 # Texts of answers in the APIs of Ollama, Hugging Face and others.
 _OTHER_NAMES = ("response", "answer", "output", "output_text", "generated_text", "completion", "token")
+# What may hold a piece of an answer, or a whole chunk, in other APIs and in gateways.
+_HOLDERS = (*_OTHER_NAMES, "candidates", "choice", "data", "generations", "outputs", "result")
 # Fields of a part that have nothing of the answer.
 _ABOUT_PART = frozenset({"type", "index", "id", "annotations", "citations", "logprobs", "status"})
 
@@ -64,7 +68,19 @@ def unreadable(what: str, value: Any) -> ResponseFormatError:
 def may_be_piece(chunk: dict[str, Any]) -> bool:
     """Return whether a chunk without choices may hold a piece of the answer, as chunks of other APIs do."""
     is_said_there = any(map(is_said, map(chunk.get, ("delta", "content", "text"))))
-    return is_said_there or isinstance(chunk.get("message"), dict) or bool(text_in(chunk, *_OTHER_NAMES))
+    held = (value for name in ("message", *_HOLDERS) if isinstance(value := chunk.get(name), (dict, list)))
+    return is_said_there or any(map(is_said, held)) or bool(text_in(chunk, *_OTHER_NAMES))
+
+
+def begins(delta: Delta) -> bool:
+    """Return whether the model has begun its answer with this delta: also with thoughts that nobody can read."""
+    inner = delta.delta if isinstance(delta, OtherChoice) else delta
+    if not isinstance(inner, Attached) or is_content(inner):
+        return True
+    if inner.to == "message":
+        return any(isinstance(value, (dict, list)) or re.search(_THOUGHT, name) for name, value in inner.fields.items())
+    logprobs = inner.fields.get("logprobs")
+    return isinstance(logprobs, dict) and bool(logprobs.get("content"))
 
 
 def read_reasoning(delta: dict[str, Any]) -> Iterator[Reasoning]:

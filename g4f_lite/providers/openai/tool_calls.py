@@ -98,7 +98,7 @@ class ToolCalls:
         for place, piece in enumerate(pieces):
             kind = "custom" if isinstance(piece.get("custom"), dict) or piece.get("type") == "custom" else "function"
             inner = piece.get(kind) or {}
-            if not isinstance(inner, dict):
+            if not isinstance(inner, dict) or not isinstance(inner.get("name") or "", str):
                 raise ResponseFormatError(f"expected a tool call, got {shorten(json.dumps(piece), 100)}")
             id_, name, arguments = text_in(piece, "id").strip(), text_in(inner, "name").strip(), _arguments_in(inner)
             extra = {each: value for each, value in piece.items() if each not in _OF_CALL and value is not None}
