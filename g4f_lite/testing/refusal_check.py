@@ -15,6 +15,7 @@ from .sent_check import CALL_SECONDS, Asked
 
 __tracebackhide__ = True  # from pytest
 
+REFUSED = 401
 MOST_REFUSALS = 5  # of the requests to one path, after which a provider that still sends them is wrong
 
 # What services answer besides their own errors: nothing, a page, and JSON of any kind.
@@ -67,8 +68,14 @@ def check_refusals(
                 f"a refusal of {name} is not {_a(kind)}; give no reply to a request whose refusal does not matter"
             )
         service.refused = 0
+    is_refused = service.refusals[service.prompt_path].status == REFUSED
     for parsed, body in _ODD_ERRORS:
         read_error(provider, 500, parsed, body)
+        refusal = read_error(provider, REFUSED, parsed, body)
+        assert refusal is None or isinstance(refusal, AuthenticationError) or not is_refused, (
+            f"service_error makes a {type(refusal).__name__} of status 401 and the body {body!r}, so a token that was "
+            "refused is not fetched again; return AuthenticationError(…), or None"
+        )
         limit = read_error(provider, TOO_MANY, parsed, body)
         assert limit is None or isinstance(limit, RateLimitError), (
             f"service_error makes a {type(limit).__name__} of status 429 and the body {body!r}, which no caller takes "

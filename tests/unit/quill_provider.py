@@ -41,7 +41,7 @@ class Quill(Provider):
             yield parse_json(event.data)
 
     def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
-        error = parsed.get("error") if isinstance(parsed, dict) and status != 429 else None
+        error = parsed.get("error") if isinstance(parsed, dict) and status not in (401, 429) else None
         return ServiceError(error) if isinstance(error, str) else None
 
 

@@ -283,3 +283,18 @@ def test_a_job_is_asked_for_until_it_is_done() -> None:
     check_provider(partial(Polls, api_key="the-good-key"), JOB, text="Good day")
     with pytest.raises((AssertionError, G4FLiteError), match="KeyError: 'text'"):
         check_provider(partial(Impatient, api_key="the-good-key"), JOB, text="Good day")
+
+
+class HidesARefusal(Quill):
+    """Words what the service says of a refused token, which is not fetched again then."""
+
+    def service_error(self, status: int, parsed: Any, text: str) -> G4FLiteError | None:
+        error = parsed.get("error") if isinstance(parsed, dict) and status != 429 else None
+        return ServiceError(error) if isinstance(error, str) else None
+
+
+def test_a_refusal_with_words_of_the_services_own_is_one() -> None:
+    with pytest.raises(
+        AssertionError, match=r"makes a ServiceError of status 401 .*; return AuthenticationError\(…\), or"
+    ):
+        check_provider(partial(HidesARefusal, api_key="the-good-key"), REPLIES, text=TEXT)
