@@ -79,6 +79,8 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
     try:
         found = find_class(name, model)
     except ProviderNotFoundError:
+        if is_provider_name(name):  # whose entry point leads nowhere
+            raise
         from .local.references import is_reference  # which few programs need
 
         whole = whole.strip()

@@ -215,6 +215,7 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("no-class", "g4f_lite.testing:__all__", registry.ENTRY_POINTS),
         EntryPoint("gone", "no_such_package:Provider", registry.ENTRY_POINTS),
         EntryPoint("no-attribute", "g4f_lite.testing:Missing", registry.ENTRY_POINTS),
+        EntryPoint("heron2", "g4f_lite.testing:Missing", registry.ENTRY_POINTS),
         EntryPoint("abstract", "g4f_lite:Provider", registry.ENTRY_POINTS),
         EntryPoint("GROQ", "g4f_lite.testing:Echo", registry.ENTRY_POINTS),
         EntryPoint("echo", "g4f_lite.testing:Scripted", registry.ENTRY_POINTS),
@@ -230,6 +231,8 @@ def test_other_packages_offer_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
         ProviderNotFoundError, match=r"'no-attribute' .* does not exist: .*Missing.*; correct it, and " + AGAIN
     ):
         registry.find_class("no-attribute")
+    with pytest.raises(ProviderNotFoundError, match=r"'heron2' .* does not exist"):  # a name as that of a model
+        registry.make_provider("heron2")
     with pytest.raises(ProviderNotFoundError, match=r"'abstract' .* does not implement deltas, request"):
         registry.find_class("abstract")
     names = registry.provider_names()
