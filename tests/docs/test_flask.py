@@ -183,11 +183,13 @@ def test_an_error_may_be_a_page(load: Load, g4f_scripted: Scripted) -> None:
     module = load("error_page")
     module.app.add_url_rule("/", view_func=lambda: str(module.chat.client.ask("Hello")))
     g4f_scripted.queue(RateLimitError("slow down", retry_after=7))
-    response = module.app.test_client().get("/")
+    response = module.app.test_client().get("/", headers={"Accept": "text/html,*/*;q=0.8"})
     assert (response.status_code, response.headers["Retry-After"], response.mimetype) == (503, "7", "text/html")
     assert response.get_data(as_text=True).endswith(
         "<p>The service is not available at the moment. Please try again later.</p>"
     )
+    g4f_scripted.queue(RateLimitError("slow down"))
+    assert "not available" in module.app.test_client().get("/", headers={"Accept": "*/*"}).get_json()["error"]
 
 
 def test_visitors_read_their_own_language(load: Load, g4f_scripted: Scripted) -> None:
