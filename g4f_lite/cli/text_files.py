@@ -36,6 +36,6 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise Misuse(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        is_text = b"\0" not in data and image_type(data) is None
-        hint = LATIN_1 if is_text else "an image is sent with --image"
+        of_binary = "convert it to text first" if image_type(data) is None else "an image is sent with --image"
+        hint = of_binary if b"\0" in data or image_type(data) else LATIN_1
         raise Misuse(f"{path} is not text in UTF-8; {hint}") from error

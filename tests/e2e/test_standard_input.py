@@ -90,7 +90,9 @@ def test_text_files_are_added_to_the_prompt(emulator: Emulator, here: list[str],
 def test_files_that_are_not_text(emulator: Emulator, here: list[str], tmp_path: Path) -> None:
     (tmp_path / "red.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "latin.txt").write_bytes("Grüße".encode("latin-1"))
+    (tmp_path / "plan.pdf").write_bytes(b"%PDF-1.7\n\x00\xff")
     for name, word in (
+        ("plan.pdf", "is not text in UTF-8; convert it to text first\n"),
         ("red.png", "is not text in UTF-8; an image is sent with --image\n"),
         ("latin.txt", "is not text in UTF-8; `iconv -f latin1 -t utf-8` converts Latin-1\n"),
         ("none.txt", "cannot read"),
