@@ -48,6 +48,13 @@ def test_an_answer_nested_without_end_leaves_the_page_alive(page: Page, begins: 
     assert "Hello" in page.ask("Hello")
 
 
+def test_an_answer_of_very_many_elements_is_text_from_some_on(page: Page) -> None:
+    page.ask("*a* [b](javascript:c) " * 12_000 + "the end")
+    (shown,) = page.texts(".assistant .body")
+    assert (shown.count("a b"), shown.endswith("the end")) == (12_000, True)
+    assert page.driver.execute_script("return document.querySelectorAll('.assistant .body *').length") < 10_100
+
+
 def test_a_row_of_thousands_of_cells_leaves_the_page_alive(page: Page) -> None:
     page.ask("| a " * 10_000 + "| the end |\n" + "|-" * 10_001 + "|\n| b |")
     assert page.driver.execute_script("return document.querySelectorAll('.assistant .body th').length") in (0, 100)

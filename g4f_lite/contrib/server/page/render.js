@@ -8,33 +8,41 @@ const IMAGES = /^data:image\/(png|jpeg|gif|webp);base64,/i;
 const MOST = smd.HEADING_6;
 const WIDEST = 100; // cells of a row
 const DEEPEST = 24; // elements in one another, as the parser knows them; ten thousand end the tab
+const MOST_ELEMENTS = 10_000; // of an answer, which take a tab some seconds
 
 /** Write Markdown into an element, piece by piece. */
 export class Markdown {
   constructor(root) {
     const renderer = smd.default_renderer(root);
     const { add_token, end_token, set_attr } = renderer;
+    const isShared = []; // by its depth, whether a token has no element of its own
+    let elements = 0;
+    const share = (data, element) => {
+      data.index += 1;
+      data.nodes[data.index] = element;
+      isShared[data.index] = true;
+    };
     const node = (data) => data.nodes[data.index];
     renderer.add_token = (data, type) => {
-      if (data.index >= DEEPEST) {
-        data.nodes[data.index + 1] = node(data); // what is deeper is text of the same element
-        data.index += 1;
+      elements += 1;
+      if (data.index >= DEEPEST || elements > MOST_ELEMENTS) {
+        share(data, node(data)); // what is deeper, or beyond, is text of the same element
         return;
       }
       if (type === smd.TABLE_CELL && node(data).childElementCount >= WIDEST) {
-        data.nodes[data.index + 1] = node(data).lastElementChild; // a row of thousands is laid out for seconds
-        data.index += 1;
+        share(data, node(data).lastElementChild); // a row of thousands is laid out for seconds
         return;
       }
       // The page has its own first and second level; and what is an image somewhere else is a link to it.
       if (type >= smd.HEADING_1 && type <= MOST) type = Math.min(type + 2, MOST);
       add_token(data, type === smd.IMAGE ? smd.LINK : type);
+      isShared[data.index] = false;
       if (type === smd.CODE_BLOCK || type === smd.CODE_FENCE) focusable(node(data).parentElement);
       if (type === smd.TABLE) focusable(node(data));
       if (type === smd.CHECKBOX) node(data).setAttribute("aria-label", text("done"));
     };
     renderer.set_attr = (data, type, value) => {
-      if (data.index > DEEPEST) return;
+      if (isShared[data.index]) return;
       const element = node(data);
       if (type === smd.SRC && IMAGES.test(value)) {
         element.dataset.image = value;
@@ -48,7 +56,7 @@ export class Markdown {
       }
     };
     renderer.end_token = (data) => {
-      if (data.index > DEEPEST) return end_token(data);
+      if (isShared[data.index]) return end_token(data);
       const element = node(data);
       if (element.dataset.image) element.replaceWith(picture(element.dataset.image, element.textContent));
       else if (element.tagName === "A" && element.href && !element.textContent) element.textContent = element.href;
