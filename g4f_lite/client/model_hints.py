@@ -7,6 +7,7 @@ from collections.abc import Collection
 from ..arguments import service_of
 from ..errors import AllProvidersFailedError, G4FLiteError, ModelNotSupportedError
 from ..providers.base import BaseProvider
+from ..providers.openai.presets import plain
 from ..providers.registry import is_provider_name
 
 MOST_NAMES = 8  # in an error
@@ -38,7 +39,8 @@ def add_model_hint(
         error.message += f"; models= of the client has {', '.join(names[:MOST_NAMES])}"
     if provider.name == "Local":
         error.message += f"; {_elsewhere(model, server_template)}"
-    elif rest and is_provider_name(first):  # but not with a slash, which is in the names of OpenRouter's models
+    elif rest and is_provider_name(first) and plain(first) != plain(provider.name):
+        # Not with a slash, which is in the names of OpenRouter's models.
         error.message += f"; for the provider {first}, write: {server_template.replace('ollama', first).format(rest)}"
     if not all(unknown):  # another name for the model would be another model for those that have it
         named = _of_member(provider, unknown, model, server_template) or server_template.format(model)

@@ -8,6 +8,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from g4f_lite import Client, Conversation, Fallback, Local, ModelNotSupportedError, OpenAICompatible
+from g4f_lite.emulator import Emulator
 from g4f_lite.http.cooldown import CoolDowns
 from g4f_lite.http.deadline import Deadline
 from g4f_lite.testing import Echo, Scripted
@@ -107,6 +108,28 @@ def test_a_model_goes_to_whoever_was_chosen(
     run(shell, f"%chat model {asked}")
     of_the_next = run(shell, "%%chat\na")
     assert [(answer.provider, answer.model) for answer in (of_one_cell, of_the_next)] == [(who, model)] * 2
+
+
+def test_a_url_names_a_server_whoever_was_chosen(shell: InteractiveShell, g4f_emulator: Emulator) -> None:
+    shell.user_ns["server"] = Server()
+    url = f"{g4f_emulator.url}/v1"
+    for chosen in ("server", "echo:large", f"{url}:large", "default"):
+        run(shell, f"%chat model {chosen}")
+        answer = run(shell, f"%%chat -m {url}:small\na")
+        assert (answer.provider, answer.model) == ("OpenAICompatible", "small")
+    run(shell, f"%chat model {url}:large")
+    assert run(shell, "%%chat -m small\na").model == "small"
+    assert [request.method for request in g4f_emulator.requests].count("POST") == 5
+
+
+def test_a_server_that_lacks_a_model_is_not_named_once_more(
+    shell: InteractiveShell, g4f_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", g4f_emulator.url)
+    g4f_emulator.configure(models=["toy"], refuse_unknown_models=True)
+    with pytest.raises(ModelNotSupportedError) as caught:
+        run(shell, "%%chat -m ollama:large\na")
+    assert "for the provider" not in str(caught.value)
 
 
 def test_a_model_that_a_variable_does_not_have_is_its_error(shell: InteractiveShell) -> None:

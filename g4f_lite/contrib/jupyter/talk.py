@@ -17,7 +17,7 @@ from ...http.retry import reason_to_wait
 from ...messages import Messages, text_of
 from ...providers.base import BaseProvider
 from ...providers.openai.listing import near_names
-from ...providers.registry import is_provider_name, suggested_names
+from ...providers.registry import is_provider_name, is_url, name_and_model, suggested_names
 from .models import ModelLists
 
 MOST = 5  # models that are named where none is similar
@@ -88,10 +88,10 @@ class Talk:
     def named(self, name: str) -> Answerer:
         """Return who answers for a name: the provider that it begins with, or else who answers now, with this model."""
         source, model, variable = self.model
-        chosen = (model or "").partition(":")[0]
-        if is_provider_name(name.partition(":")[0]):
+        chosen, _ = name_and_model(model or "")
+        if _is_provider(name_and_model(name)[0]):
             return Answerer(model=name)
-        if source is None and is_provider_name(chosen):
+        if source is None and _is_provider(chosen):
             return Answerer(model=f"{chosen}:{name}")
         return Answerer(source, name, variable)
 
@@ -174,6 +174,10 @@ class Talk:
     def system(self, text: str | None) -> None:
         others = [message for message in self.messages if message["role"] != "system"]
         self.messages = [*([] if text is None else [{"role": "system", "content": text}]), *others]
+
+
+def _is_provider(name: str) -> bool:
+    return is_provider_name(name) or is_url(name)
 
 
 @contextmanager
