@@ -36,6 +36,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise Misuse(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        of_binary = "convert it to text first" if image_type(data) is None else "an image is sent with --image"
-        hint = of_binary if b"\0" in data or image_type(data) else LATIN_1
+        hint = "convert it to text first" if b"\0" in data else LATIN_1
+        if image_type(data) is not None:
+            hint = "an image is sent with --image"
         raise Misuse(f"{path} is not text in UTF-8; {hint}") from error

@@ -156,12 +156,12 @@ def scrub(error: BaseException, secrets: Iterable[str] = ()) -> None:
     An exception that the caller was handling meanwhile is left alone.
     """
     secrets = list(secrets)
-    long = Spellings(secret for secret in secrets if len(secret) >= SHORTEST_PART or re.search(_IS_MIXED, secret))
+    in_answers = Spellings(secret for secret in secrets if len(secret) >= SHORTEST_PART or re.search(_IS_MIXED, secret))
     spellings = Spellings(secrets)
     links = list(_chain(error))
     for link in links:
         # In these ways also what is frozen can be written to, such as an exception that is a dataclass.
-        words, answer = Cleaner(lambda text: redact(text, spellings)), Cleaner(lambda text: hide(text, long))
+        words, answer = Cleaner(lambda text: redact(text, spellings)), Cleaner(lambda text: hide(text, in_answers))
         BaseException.__init__(link, *map(words, link.args))
         is_ours, fields = isinstance(link, G4FLiteError), vars(link)
         for name, value in list(fields.items()):

@@ -98,7 +98,7 @@ def wait_in_text(text: str) -> float | None:
 
 
 def _seconds_of(unit: str) -> float:
-    return _SECONDS["ms" if unit.startswith("milli") else unit if unit in _SECONDS else unit[0]]
+    return _SECONDS["ms" if unit.startswith(("ms", "milli")) else unit[0]]
 
 
 def parse_retry_after(value: str | None, *, now: Clock = time.time) -> float | None:

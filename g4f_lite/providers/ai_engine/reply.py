@@ -57,7 +57,7 @@ def read_answer(body: Body, message: str) -> Iterator[Delta]:
             yield data
         elif isinstance(kind, str) and names_failure(kind):
             raise errors.error_of(data, body.status, message)
-        elif kind is None and fields.get("error"):  # not the plugin's: of what stands before it
+        elif kind is None and fields.get("error"):  # of a proxy before the site
             raise errors.error_of(fields["error"], body.status, message)
         elif kind == "end":
             reply = parse_json(data) if isinstance(data, str) else data

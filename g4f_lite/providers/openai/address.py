@@ -21,8 +21,8 @@ _VERSION_TWICE = r"(/v\d+)\1(?=/|$)"
 _DEPLOYMENT = r"/deployments/([^/]+)"
 _NO_SUCH_ENDPOINT = r"(?i)(?:unexpected|unknown|no such|invalid) (?:endpoint|url|path|route)"
 NO_SUCH_PAGE = (404, 405, 501)  # statuses
-#: How the advice about an address begins.
 _IPV6 = r"(?=.*:.*:)[0-9a-fA-F:.]+"
+#: How the advice about an address begins.
 USUAL_END = "the address of such a server usually ends in /v1"
 #: How the advice about a list of models begins, in which the address follows.
 NO_LIST = "there is no list of models at"
