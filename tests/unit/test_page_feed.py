@@ -56,10 +56,18 @@ console.log(JSON.stringify(results));
 TEXTS = [
     "# A title\n\nSome *text*, `code`, a [link](https://a.test/b) and ![an image](data:image/png;base64,AAAA).\n",
     f"```python\nprint('{SMILE}')\n```\n\n- one\n  1. two\n\n| a | b |\n|---|---|\n| c | d |\n\n---\n> quoted\n",
-    f"[long](https://a.test/{'b' * 5000}) and ![x](data:image/png;base64,{'A' * 3456}) ](no target) [open](https://",
+    f"[long](https://a.test/{'b' * 5000}) and ![x](data:image/png;base64,{'A' * 3456}) ](no target) [open]",
     f"https://a.test/{'b' * 5000} {'word ' * 1000}{SMILE * 1501}\n    {'code ' * 500}",
-    f"[a target that does not end](https://a.test/{'b' * 5000}",
 ]
+# What the parser would not show, and what is shown of it.
+LOST = {
+    "[a](https://a.test/b": "a](https://a.test/b",
+    "![a](data:image/png;base64,AAAA": "a](data:image/png;base64,AAAA",
+    "[a](b\nbelow (it)": "a](bbelow (it)",
+    f"[a](https://a.test/{'b' * 5000}\nbelow": f"a](https://a.test/{'b' * 5000}below",
+    "```python\nprint(1)```": "print(1)```",
+    "```python\nprint(1)```\nprint(2)\n```\nbelow": "print(1)```\nprint(2)below",
+}
 HEAVY = {
     "an image": IMAGE,
     "a target without an end": "[x](https://a.test/" + "a" * MEGABYTE,
@@ -101,6 +109,12 @@ def test_a_text_is_read_as_the_parser_reads_it(folder: Path, text: str) -> None:
     plain, *fed = run(folder, ("plain", text, len(text)), *(("fed", text, step) for step in (len(text), 999, 2)))
     assert len(plain["told"]) > 2
     assert [each["told"] for each in fed] == [plain["told"]] * 3
+
+
+@pytest.mark.parametrize("text", LOST)
+def test_what_does_not_end_on_its_line_is_text(folder: Path, text: str) -> None:
+    for result in run(folder, *(("fed", text, step) for step in (len(text), 999, 1))):
+        assert "".join(told[1] for told in result["told"] if told[0] == "text") == LOST[text]
 
 
 @pytest.mark.parametrize("kind", HEAVY)

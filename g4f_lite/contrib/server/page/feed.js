@@ -2,7 +2,7 @@
 // this kind must not grow.  An image that is written into an answer has a million of them in its target.
 import * as smd from "./smd.js";
 
-const PARTS = /[^]{1,1000}/gu; // of whole characters
+const PARTS = /[^\n]{1,1000}|\n/gu; // of whole characters
 const MOST = 1000; // that may be undecided; what is longer is an image, a link, or nothing that anybody means
 
 /** A parser that takes time in proportion to the text. */
@@ -18,12 +18,14 @@ export class Feed {
   }
 
   end() {
-    smd.parser_end(this.parser);
+    this.#endLine();
+    if (this.parser.pending || this.parser.text) smd.parser_write(this.parser, "\n");
   }
 
   #write(part) {
     const { parser } = this;
-    if (this.#isInTarget()) {
+    if (part === "\n") this.#endLine();
+    if (this.#isInLongTarget()) {
       const end = part.indexOf(")"); // as the parser finds it
       this.target.push(end < 0 ? part : part.slice(0, end));
       if (end < 0) return;
@@ -35,7 +37,20 @@ export class Feed {
     smd.parser_write(parser, part);
     parser.indent_len = Math.min(parser.indent_len, MOST);
     // The end of the line decides about all others, but of an address in the text, which is not read again.
-    if (this.#isLong() && !this.#isInTarget() && parser.token !== smd.RAW_URL) smd.parser_write(parser, "\n");
+    if (this.#isLong() && !this.#isInLongTarget() && parser.token !== smd.RAW_URL) smd.parser_write(parser, "\n");
+  }
+
+  /** Make text of what the end of a line shows to be no more than that; the parser would not show it. */
+  #endLine() {
+    const { parser } = this;
+    if (this.#isInTarget()) {
+      parser.text += parser.pending + this.target.join("");
+      this.target = [];
+      parser.pending = "]"; // after which nothing but a target goes on with the link
+    } else if (parser.token === smd.CODE_FENCE && /^[^\n`]`+$/.test(parser.pending)) {
+      parser.text += parser.pending; // quotes that end code have a line of their own
+      parser.pending = "";
+    }
   }
 
   #isLong() {
@@ -44,6 +59,10 @@ export class Feed {
 
   #isInTarget() {
     const { token, pending } = this.parser;
-    return this.#isLong() && (token === smd.LINK || token === smd.IMAGE) && pending.startsWith("](");
+    return (token === smd.LINK || token === smd.IMAGE) && pending.startsWith("](");
+  }
+
+  #isInLongTarget() {
+    return this.#isLong() && this.#isInTarget();
   }
 }
