@@ -198,6 +198,7 @@ def test_a_forked_child_does_not_use_a_port_of_its_parents_engine(tiny: Path) ->
     assert len(set(out)) == 2
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("tiny")
 def test_a_second_copy_of_a_model_in_one_program_is_told(tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "twice.gguf")

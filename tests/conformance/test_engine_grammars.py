@@ -56,5 +56,6 @@ def test_a_prompt_may_take_longer_than_a_token(copy: Path, monkeypatch: pytest.M
     assert local.create(messages="word " * 600, max_tokens=1, grammar='root ::= "a"') == "a"
 
 
+@pytest.mark.once
 def test_a_model_with_more_tokens_has_more_time_for_each(engine: Engine) -> None:
     assert engine._choice_seconds == 49_152 / engine_module.CHOICE_TOKENS > engine_module.CHOICE_SECONDS

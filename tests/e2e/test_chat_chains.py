@@ -50,6 +50,7 @@ def test_what_is_no_model_leads_to_what_can_be_written(name: str, refused: str, 
         assert say(terminal, f"/model {name}") == f"Error: {refused}\r\n> "
 
 
+@pytest.mark.once
 def test_the_line_that_names_a_model_says_which_members_have_it(emulator: Emulator) -> None:
     emulator.configure(models=["big", "small"])
     with Terminal("chat", "-p", f"{emulator.url}/v1:small", "-p", "local", COLUMNS="200") as terminal:
@@ -64,6 +65,7 @@ def test_the_line_that_names_a_model_says_which_members_have_it(emulator: Emulat
         assert say(terminal, "/model small") == "The model is small from now on.\r\n> "
 
 
+@pytest.mark.once
 def test_a_member_that_does_not_list_its_models_is_noted(emulator: Emulator) -> None:
     emulator.configure(models=["small"])
     with Terminal("chat", "-p", "groq", "-p", f"{emulator.url}/v1", GROQ_API_KEY="gsk-1", COLUMNS="300") as terminal:
@@ -95,6 +97,7 @@ def test_a_file_that_a_server_lists_is_its_model(emulator: Emulator) -> None:
             assert say(terminal, f"/model {name}") == f"The model is {name} from now on.\r\n> "
 
 
+@pytest.mark.once
 def test_the_next_message_asks_all_again_where_none_could_answer(emulator: Emulator) -> None:
     server = f"{emulator.url}/v1"
     with Terminal("chat", "-p", f"{server}:one", "-p", f"{server}:two", COLUMNS="500") as terminal:

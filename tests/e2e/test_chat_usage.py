@@ -97,6 +97,7 @@ def test_usage_tells_a_server_from_that_of_the_same_name_elsewhere(emulator: Emu
         assert [line.partition(": ")[0] for line in servers] == ["  Ollama (echo)", f"  {elsewhere}"]
 
 
+@pytest.mark.once
 def test_usage_has_a_line_for_a_member_that_did_not_answer(emulator: Emulator) -> None:
     with Terminal("chat", "-p", f"{emulator.url}/v1:one", "-p", "echo", COLUMNS="200") as terminal:
         terminal.wait_for("> ")

@@ -202,6 +202,7 @@ def test_the_installed_command_is_this_one() -> None:
     assert run("chat", "Hello", "-p", "echo", program=[command]).stdout == "Hello\n"
 
 
+@pytest.mark.once
 def test_a_start_loads_only_what_is_needed() -> None:
     program = (
         "import atexit, sys; from g4f_lite.cli import main;"
@@ -250,6 +251,7 @@ def test_ollama_is_local_where_its_variable_says_so(host: str, row: str) -> None
     assert ("Note: ollama does not work: OLLAMA_HOST must be" in done.stderr) == ("port" in host)
 
 
+@pytest.mark.once
 def test_a_provider_that_cannot_be_loaded_is_listed_as_such(tmp_path: Path) -> None:
     metadata = tmp_path / "broken-1.0.dist-info"
     metadata.mkdir()

@@ -118,6 +118,7 @@ def test_an_estimate_and_the_first_few(emulator: Emulator, here: list[str], tmp_
     assert len(prompts(emulator)) == 3
 
 
+@pytest.mark.once
 def test_ctrl_c_leaves_a_store_from_which_the_same_command_goes_on(
     emulator: Emulator, here: list[str], tmp_path: Path, interruptible: None
 ) -> None:
@@ -354,6 +355,7 @@ def test_a_table_with_another_delimiter_and_empty_cells(emulator: Emulator, here
     assert len((tmp_path / "send.csv").read_text().splitlines()) == 4
 
 
+@pytest.mark.once
 def test_the_progress_is_told_now_and_then_in_a_log(
     emulator: Emulator, here: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

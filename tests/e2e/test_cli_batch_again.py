@@ -312,6 +312,7 @@ def bad_rows(here: list[str], tmp_path: Path) -> list[str]:
     return ["batch", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl"), "--workers", "1", *here]
 
 
+@pytest.mark.once
 def test_rows_that_each_fail_for_themselves_stop_the_batch_only_if_there_are_very_many(
     emulator: Emulator, bad_rows: list[str], tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_note_of_a_command_that_asks_for_all_again_names_one_that_does_not(com
     assert f"; {told}it again; " in last
 
 
+@pytest.mark.once
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process of Windows at once")
 def test_the_text_of_an_interrupt_counts_what_the_last_resort_answered(
     command: list[str], emulator: Emulator, tmp_path: Path

@@ -21,6 +21,7 @@ OBEYED = ["\x1b", "\x07", "\x7f", "\x9b", "\x9d", "\u202e", "\u2066"]
 ANSWER = f'Grüße "☃" {"x".join(OBEYED)}\nand a line\r\n'
 
 
+@pytest.mark.once
 def test_answers_are_the_same_json_without_characters_that_a_terminal_obeys(
     emulator: Emulator, here: list[str], tmp_path: Path
 ) -> None:

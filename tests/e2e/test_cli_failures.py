@@ -379,6 +379,7 @@ def test_a_mistake_in_the_program_shows_where_it_is() -> None:
     assert "ValueError: a mistake" in done.stderr
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("option", [[], ["--json"]])
 def test_a_reader_that_goes_away_is_no_failure(option: list[str]) -> None:
     with Emulator(lambda _: (f"line {number}\n" for number in itertools.count())) as emulator:

@@ -81,6 +81,7 @@ def test_a_batch_in_an_outage_may_be_sent_later(
     assert len(emulator.requests) == rows
 
 
+@pytest.mark.once
 def test_the_same_command_sends_the_rows_of_a_batch_that_failed(
     emulator: Emulator, here: list[str], tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_program_without_standard_streams(emulator: Emulator, here: list[str],
     assert emulator.requests == []
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_one_line() -> None:
     with open("/dev/full", "w") as full:

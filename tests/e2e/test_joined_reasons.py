@@ -76,6 +76,7 @@ def failures(draw: st.DrawFn) -> G4FLiteError:
     return error
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("how", JOINED)
 @given(errors=st.lists(failures(), min_size=1, max_size=3))
 def test_no_two_marks_meet(how: str, errors: list[G4FLiteError]) -> None:

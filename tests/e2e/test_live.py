@@ -122,6 +122,7 @@ def assert_whole_after_resizing(text: str, cuts: list[int], widths: list[int]) -
     assert Counter(WORD.findall("\n".join(shown))) == Counter(WORD.findall(text))
 
 
+@pytest.mark.once
 @SOME
 @given(**SHOWN)
 def test_the_screen_shows_what_the_answer_is_at_once(text: str, cuts: list[int], width: int, height: int) -> None:

@@ -98,6 +98,7 @@ def test_what_is_typed_meanwhile_is_not_shown(emulator: Emulator, here: list[str
     assert seen(shown + rest) == ["First", "Sec"]
 
 
+@pytest.mark.once
 def test_reading_does_not_wait_for_the_screen() -> None:
     taken = threading.Event()
 
@@ -162,11 +163,13 @@ def test_long_code_is_not_coloured_as_that_can_take_minutes() -> None:
     assert "\x1b[94m" not in printed(f"```python\n{long}```")
 
 
+@pytest.mark.once
 def test_a_block_of_very_many_parts_is_shown_as_it_is() -> None:
     assert "**bold**" not in printed("- **bold**\n" + "- word\n" * 10)
     assert "**bold**" in printed("- **bold**\n" + "- word\n" * (MAX_TOKENS // 5))
 
 
+@pytest.mark.once
 def test_a_very_long_paragraph_is_shown_as_it_is_because_its_parsing_could_take_minutes() -> None:
     word, many = "word ", MAX_TEXT // 5
     assert "**bold**" not in printed("**bold** " + word * 10)

@@ -76,6 +76,7 @@ class Form(Provider):
 WORDS = 'event: word\ndata: "Olá "\n\nevent: word\ndata: "garça"\n\nevent: bye\ndata: {}\n\n'
 
 
+@pytest.mark.once
 def test_a_form_with_a_token_from_a_cookie() -> None:
     page = Reply("<!doctype html><html>", cookies={"csrf": "a-csrf-token"})
     check_provider(Form, {"/page": page, "/send": WORDS}, text="Olá garça", history=False)
@@ -183,6 +184,7 @@ class SaysItInHTML(Provider):
         return RateLimitError("too many users") if "Too many users" in text else None
 
 
+@pytest.mark.once
 def test_an_error_in_a_page_with_status_200() -> None:
     page = "<!doctype html><html><h1>Session expired</h1>"
     check_provider(SaysItInHTML, {"/chat": '{"reply": "Olá"}'}, text="Olá", refusal=page)
@@ -238,6 +240,7 @@ LOOK = [
 ]
 
 
+@pytest.mark.once
 def test_an_image_is_uploaded_before_its_prompt() -> None:
     replies = {"/files": '{"id": 7}', "/look": '{"reply": "Olá"}'}
     check_provider(Uploads, replies, text="Olá", prompt=LOOK, history=False)
@@ -272,6 +275,7 @@ class Pages(SaysItInHTML):
         return names
 
 
+@pytest.mark.once
 def test_models_in_pages() -> None:
     pages = ['{"items": [{"id": "a"}], "next": 2}', '{"items": [{"id": "b"}, {"id": "c"}], "next": null}']
     replies = {"/models": pages, "/chat": '{"reply": "Olá"}'}

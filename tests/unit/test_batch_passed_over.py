@@ -52,6 +52,7 @@ def test_a_result_and_the_store_know_why_others_did_not_answer(tmp_path: Path) -
         ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("read", [BatchResults.texts, lambda results: results.to_frame(meta=False)])
 def test_a_column_warns_of_answers_of_others(read: Any, tmp_path: Path) -> None:
     if read is not BatchResults.texts:

@@ -202,6 +202,7 @@ def test_a_result_that_is_not_there_is_an_error_with_few_lines(client: Client, s
     assert (results[-1].text, shout.asked) == ("PROMPT 2", ["prompt 2"])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("max_pause", [86_400, 60])
 def test_a_prompt_that_the_last_of_a_chain_refuses_holds_up_no_other(max_pause: float) -> None:
     """The first one asks for two hours, for which the others need not wait."""

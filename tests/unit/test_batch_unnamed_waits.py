@@ -63,6 +63,7 @@ def test_a_service_that_names_no_second_and_refuses_everything_stops_the_batch()
     assert len(provider.asked) < 100
 
 
+@pytest.mark.once
 def test_a_chain_whose_members_are_all_limited_answers_all_prompts() -> None:
     """Some calls find both members skipped, because they have failed before."""
     members = [limited(lambda text, count: count > 1 and count % 4 > 0) for _ in range(2)]
@@ -94,6 +95,7 @@ def test_the_last_prompt_fails_after_pauses_in_which_nothing_was_answered() -> N
     assert provider.asked.count("prompt 1") == 7
 
 
+@pytest.mark.once
 def test_a_prompt_that_is_refused_again_and_again_while_others_are_answered_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

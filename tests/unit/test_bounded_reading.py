@@ -123,6 +123,7 @@ def seconds_for_more_pieces(calls: int) -> float:
     return time.process_time() - began
 
 
+@pytest.mark.once
 def test_a_piece_among_many_calls_does_not_cost_more_than_one_among_few() -> None:
     assert min(seconds_for_more_pieces(1_000) for _ in range(2)) < 2.5 * seconds_for_more_pieces(2)
 
@@ -157,6 +158,7 @@ def test_a_text_that_a_service_attaches_is_not_copied_for_each_of_its_pieces(pie
     assert fields == {"details": piece("a" * 5_000_000 + "b" * 20_000)[:1]}
 
 
+@pytest.mark.once
 def test_a_line_in_tiny_chunks_takes_little_more_than_its_bytes() -> None:
     text = b"ab" * 20_000
     tracemalloc.start()

@@ -208,6 +208,7 @@ def test_what_is_kept_has_no_hole(kind: Callable[[str], Delta], rest: int, monke
     assert (collected.text or collected.reasoning) == kept
 
 
+@pytest.mark.once
 def test_tool_calls_without_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buffer, "MAX_BYTES", 1_000_000)
     collected = Buffer()

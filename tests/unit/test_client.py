@@ -228,6 +228,7 @@ def test_other_names_are_missing_as_usual():
         from g4f_lite import misspelt  # noqa: F401
 
 
+@pytest.mark.once
 def test_a_module_that_has_a_name_of_g4fs_is_imported():
     code = "from g4f_lite.client import models; print(models.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

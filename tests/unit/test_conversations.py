@@ -269,6 +269,7 @@ def test_a_copy_of_the_file_alone_has_all_that_was_written(talks: Conversations,
     assert Conversations(copy).load(id) == TURN
 
 
+@pytest.mark.once
 def test_what_was_deleted_is_in_no_file_any_more(talks: Conversations, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of texts of all lengths, whose pages SQLite has split and joined, while another worker has the file open."""
     chance = random.Random(1)

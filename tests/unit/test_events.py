@@ -79,6 +79,7 @@ def test_separators_of_other_standards_do_not_end_a_line() -> None:
     assert data(f"data: {text}\n\n".encode()) == [text]
 
 
+@pytest.mark.once
 @given(
     st.lists(st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]))),
     st.sampled_from(["\n", "\r\n", "\r"]),

@@ -213,6 +213,7 @@ def test_a_limit_of_the_app_is_told_with_the_setting_that_has_it(
     assert line.endswith(told) if told else "G4F_LITE" not in line
 
 
+@pytest.mark.once
 def test_a_chain_says_it_too_and_an_app_that_gave_its_client_has_no_setting(
     g4f_emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,6 +25,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.once
 @given(values, st.sampled_from([None, 2]))
 def test_what_json_writes_is_read(value: Any, indent: int | None) -> None:
     many = [value] * (MAX_JSON_DEPTH + 1)  # enough brackets to be looked at

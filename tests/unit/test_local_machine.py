@@ -159,6 +159,7 @@ class TestFiles:
         path.write_bytes(gguf({"general.basename": "other"}))
         assert read_metadata(path).values == {"general.basename": "other"}
 
+    @pytest.mark.once
     def test_that_are_cut_anywhere_are_told(self, tmp_path: Path) -> None:
         whole = gguf(SMOLLM2)
         for length in range(0, len(whole), 3):
@@ -167,6 +168,7 @@ class TestFiles:
             with pytest.raises(ModelNotSupportedError, match=r"cut\.gguf.*download it again"):
                 read_metadata(path)
 
+    @pytest.mark.once
     def test_with_any_byte_changed_raise_nothing_else(self, tmp_path: Path) -> None:
         whole = gguf(SMOLLM2)
         path = tmp_path / "changed.gguf"

@@ -351,6 +351,7 @@ def test_a_completions_message_is_said_as_it_was() -> None:
     }
 
 
+@pytest.mark.once
 def test_a_long_name_is_not_copied_for_each_item_below_it() -> None:
     began = time.process_time()
     json_copy({"n" * 1_000_000: [0] * 300_000}, "messages")

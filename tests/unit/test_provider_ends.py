@@ -35,6 +35,7 @@ class Careful(Careless):
         return Finish(reason)
 
 
+@pytest.mark.once
 def test_a_mark_of_the_end_that_is_cut_is_no_end() -> None:
     replies = {**REPLIES, "/chat": LINES}
     check_provider(partial(Careful, api_key="the-good-key"), replies, text="Olá garça")
@@ -50,6 +51,7 @@ class Draws(Plain):
         yield Finish()
 
 
+@pytest.mark.once
 def test_an_answer_may_be_nothing_but_an_image() -> None:
     check_provider(Draws, {"/say": '{"path": "/swan.png"}'}, text="/swan.png")
     with pytest.raises(AssertionError, match=r"^the answer, sent whole, is read as '/swan\.png'"):

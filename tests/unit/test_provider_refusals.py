@@ -50,6 +50,7 @@ class MistakesIt(InTheBody):
     error = RateLimitError
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -263,6 +264,7 @@ def test_a_refusal_may_be_another_error(kind: type[Quill], wanted: type[G4FLiteE
             check_provider(make, JOB, text="Good day", refusal=refusal)
 
 
+@pytest.mark.once
 def test_a_prompt_may_be_refused_for_its_rate() -> None:
     refusal = {"/chat": ("event: error\ndata: slow down\n\n", RateLimitError)}
     check_provider(partial(MistakesIt, api_key="the-good-key"), REPLIES, text=TEXT, refusal=refusal)

@@ -282,6 +282,7 @@ class KeepsItsKey(LogsIn):
     sent: ClassVar = {"token"}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "message"),
     [

@@ -113,6 +113,7 @@ def test_an_unknown_name_is_an_error_that_lists_near_ones(name: str) -> None:
         assert "groq" in str(caught.value)
 
 
+@pytest.mark.once
 def test_not_all_names_of_a_long_list_are_compared() -> None:
     """A comparison takes up to some microseconds, and a server may list millions of names."""
     names = ["x" * 201, *(f"other-{number}" for number in range(9_998)), "llama-3", "llama-4"]

@@ -117,6 +117,7 @@ def test_each_wait_is_drawn_from_zero_to_its_limit() -> None:
     assert call.slept == [0.1, 0.1]
 
 
+@pytest.mark.once
 def test_the_draw_is_uniform() -> None:
     """All of the range is used, or threads that failed together come back together."""
     random.seed(7)
@@ -138,6 +139,7 @@ def _fail() -> None:
     raise TransportError("x")
 
 
+@pytest.mark.once
 def test_a_great_many_attempts_do_not_overflow() -> None:
     assert _run(RetryPolicy(attempts=2000, budget=math.inf), Call(), TransportError("x")) == 2000
 
@@ -269,6 +271,7 @@ def test_a_copy_of_a_budget_is_full() -> None:
     assert pickle.loads(pickle.dumps(budget)).take()
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # newer Pythons warn of threads at a fork
 def test_a_child_is_not_locked_out_by_a_thread_of_its_parent() -> None:

@@ -390,6 +390,7 @@ def test_time_is_in_proportion(unit: str) -> None:
     assert time.thread_time() - began < 1.0
 
 
+@pytest.mark.once
 def test_environments_of_many_names_are_not_searched_through_for_each() -> None:
     began = time.thread_time()
     safe_markdown("".join(f"\\begin{{{chr(97 + a)}{chr(97 + b)}}}" for a in range(26) for b in range(26)) * 30)

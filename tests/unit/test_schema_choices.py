@@ -96,6 +96,7 @@ SCHEMAS = st.recursive(
 )
 
 
+@pytest.mark.once
 @given(SCHEMAS, VALUES, st.sampled_from(DRAFTS))
 def test_a_value_is_judged_as_jsonschema_does(schema: dict[str, Any], value: Any, draft: str) -> None:
     scheme, end = ("https", "") if "/" in draft else ("http", "#")

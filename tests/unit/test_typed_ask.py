@@ -333,6 +333,7 @@ def test_what_create_takes_is_not_for_parse():
 # Who does not use it.
 
 
+@pytest.mark.once
 def test_a_plain_call_loads_nothing_of_it():
     script = """
 import sys

@@ -89,6 +89,7 @@ def test_a_text_that_is_nested_too_deeply_is_not_read_on():
     assert so_far.elements == []
 
 
+@pytest.mark.once
 def test_of_a_long_answer_not_each_piece_makes_a_snapshot():
     text = json.dumps([{"name": "Ada", "age": 36}] * 400)
     stream = Client(Plain([text[start : start + 4] for start in range(0, len(text), 4)])).stream(
@@ -106,6 +107,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.once
 @given(st.lists(VALUES, max_size=5), st.booleans(), st.booleans(), st.data())
 def test_any_json_cut_anywhere(values, ascii_only, wrapped, data):
     text = json.dumps({"value": values} if wrapped else values, ensure_ascii=ascii_only)

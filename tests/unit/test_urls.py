@@ -77,6 +77,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.once
 def test_a_url_of_any_length_is_not_plain() -> None:
     url = "http://host.test/".ljust(64 * 1024, "é")
     assert is_plain(url)

@@ -321,6 +321,7 @@ def test_the_end_of_an_answer_is_told_once_to_everybody() -> None:
     assert told == [stream, stream]
 
 
+@pytest.mark.once
 def test_what_a_service_reports_takes_little_room() -> None:
     """A service may name another model in each answer, and add anything to its counts."""
     usage = Usage(
@@ -367,6 +368,7 @@ def test_a_command_says_how_to_learn_a_cost(used: Usage | None, told: str) -> No
     assert told_usage(usage).endswith(told)
 
 
+@pytest.mark.once
 def test_a_program_may_end_before_an_answer() -> None:
     code = "import g4f_lite, g4f_lite.testing as t; s = g4f_lite.Client(t.Scripted('one two')).stream('x'); next(s)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

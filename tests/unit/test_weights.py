@@ -137,6 +137,7 @@ def test_anything_but_the_expected_file_is_refused(
     assert left_in(cache) == set()
 
 
+@pytest.mark.once
 def test_one_wrong_byte_anywhere_in_the_wheel_is_harmless(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path
 ) -> None:

@@ -356,6 +356,7 @@ def test_every_request_goes_through_the_proxy(emulator: Emulator, where: str) ->
 # Many at once
 
 
+@pytest.mark.once
 def test_threads_share_nothing_and_reuse_everything(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     # A busy machine may take its time to end an answer, whose connection would be closed.
     monkeypatch.setattr("g4f_lite.http.body.DRAIN_SECONDS", PATIENCE)

@@ -113,6 +113,7 @@ print(len(list(results)), flush=True)
 """
 
 
+@pytest.mark.once
 def test_ctrl_c_ends_what_would_be_silent_for_long_and_iterating_again_goes_on(emulator: Emulator) -> None:
     emulator.fail("stall", nth=20, times=8)
     command = [sys.executable, "-c", INTERRUPTED, f"{emulator.url}/v1"]

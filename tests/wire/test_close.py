@@ -107,6 +107,7 @@ def test_with_a_session_of_the_callers_own_too(framing: str, provide: Provide) -
         assert type(error) is StreamInterruptedError
 
 
+@pytest.mark.once
 def test_while_a_prompt_is_sent_to_a_server_that_does_not_read(provide: Provide) -> None:
     with RawServer(lambda c: c.server.ending.wait(PATIENCE), receive_buffer=4096) as server:
         stream = provide(server).create_generator(messages="x" * 20_000_000)

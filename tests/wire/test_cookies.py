@@ -38,6 +38,7 @@ def _setting_cookies(limit: int, refusal: bytes = REFUSALS["431"]) -> Callable[[
     return answer
 
 
+@pytest.mark.once
 def test_a_session_with_many_cookies_is_replaced_before_a_service_refuses_them(provide: Provide) -> None:
     with RawServer(_setting_cookies(8000)) as server:
         provider = provide(server, cookies={"given": "always"})

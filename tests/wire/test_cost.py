@@ -73,6 +73,7 @@ def test_calls_of_a_piece(provider: OpenAICompatible) -> None:
     assert built_in <= 38
 
 
+@pytest.mark.once
 def test_calls_of_a_chunk_through_a_client(provider: OpenAICompatible) -> None:
     """Beyond a piece, a chunk costs three dataclasses, the str that it is, and two steps of iteration."""
 

@@ -99,6 +99,7 @@ def called(tls: ssl.SSLContext, authority_file: str) -> Iterator[dict[tuple[str,
         yield {call: threads.submit(_call, *call, tls, authority_file) for call in CALLS}
 
 
+@pytest.mark.once
 def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> None:
     def answer(connection: Connection) -> None:
         connection.request()
@@ -112,6 +113,7 @@ def test_total_holds_for_a_connection_that_was_used_before(provide: Provide) -> 
         assert server.connections == 1
 
 
+@pytest.mark.once
 @pytest.mark.beside
 def test_total_holds_for_what_comes_before_the_prompt(provide: Provide) -> None:
     with RawServer(_slow("length", "drip")) as server:

@@ -97,6 +97,7 @@ def test_whatever_a_server_sends_at_length(what: str, server: HostileServer) -> 
     _fuzz(server, what, thorough)
 
 
+@pytest.mark.once
 @usual
 @given(st.lists(st.binary(max_size=30)), st.booleans())
 def test_decoders_take_any_bytes(chunks: list[bytes], accept_unfinished: bool) -> None:
@@ -104,6 +105,7 @@ def test_decoders_take_any_bytes(chunks: list[bytes], accept_unfinished: bool) -
         assert "\n" not in event.event + event.id
 
 
+@pytest.mark.once
 @usual
 @given(st.text() | st.from_regex(r"\A[\d., :A-Za-z+-]{0,40}\Z"))
 def test_any_retry_after(value: str) -> None:
@@ -111,6 +113,7 @@ def test_any_retry_after(value: str) -> None:
     assert wait is None or wait >= 0
 
 
+@pytest.mark.once
 @usual
 @given(st.text(max_size=300), st.lists(st.text(max_size=20), max_size=4))
 def test_any_text_can_be_redacted(text: str, secrets: list[str]) -> None:

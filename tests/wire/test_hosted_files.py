@@ -167,6 +167,7 @@ def test_a_download_that_is_cut_is_begun_again(
     assert Counter(sent(emulator)) == {"POST files": 1, "POST batches": 1, "GET files": 2}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("fault", [None, ("cut", {"after": "end"})], ids=str)
 def test_what_is_done_with_answers_is_not_the_downloads_time_and_not_done_twice(
     emulator: Emulator, path: Path, fault: Any, monkeypatch: pytest.MonkeyPatch
@@ -277,6 +278,7 @@ def test_lines_that_no_service_should_send(client: Client, emulator: Emulator, p
     ]
 
 
+@pytest.mark.once
 def test_little_is_kept_of_a_very_long_failure(client: Client, emulator: Emulator, path: Path) -> None:
     batch = batch_of(client, path, ["zero", "one"]).submit()
     assert batch_of(client, path, ["zero", "one"]).done

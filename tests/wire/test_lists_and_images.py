@@ -224,6 +224,7 @@ def test_an_image_remembers_it_when_it_is_copied(provide: Provide) -> None:
         assert (made.revised_prompts, made.created, made.usage) == (["A cat"], 5, {"total_tokens": 1})
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("is_given", [True, False])
 def test_the_total_of_an_image_is_that_of_all_members_of_a_chain_together(
     is_given: bool, monkeypatch: pytest.MonkeyPatch

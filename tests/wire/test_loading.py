@@ -140,6 +140,7 @@ def test_it_is_waited_for_longer_where_no_other_answers(provide: Provide, clock:
         assert (len(server.requests), len(down.requests), round(clock.waited)) == (21, 1, 40)
 
 
+@pytest.mark.once
 def test_no_longer_than_for_a_rate_limit_in_all(provide: Provide, clock: Clock) -> None:
     with RawServer(every(LOADING)) as server, RawServer(every(DOWN)) as down:
         members = [provide(server, timeout=600, retry=RetryPolicy()), provide(down, timeout=600)]
@@ -148,12 +149,14 @@ def test_no_longer_than_for_a_rate_limit_in_all(provide: Provide, clock: Clock) 
     assert round(clock.waited) == 60
 
 
+@pytest.mark.once
 def test_a_batch_waits_too(provide: Provide) -> None:
     with RawServer(every(*[LOADING] * 30, HELLO)) as server:
         client = Client(provide(server, timeout=600, retry=RetryPolicy()))
         assert client.map(["one", "two", "three"], workers=2).texts() == ["Hello"] * 3
 
 
+@pytest.mark.once
 def test_a_person_is_told_at_first_and_every_half_minute(provide: Provide) -> None:
     told: list[str | None] = []
     with RawServer(every(*[LOADING] * 40, HELLO)) as server:

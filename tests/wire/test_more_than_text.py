@@ -97,6 +97,7 @@ def test_an_image_of_megabytes_in_a_line(provide: Provide) -> None:
     assert [delta.urls for delta in deltas if isinstance(delta, ImageResponse)] == [[large]]
 
 
+@pytest.mark.once
 def test_a_line_beyond_the_bound(provide: Provide) -> None:
     line = b"data: " + b"x" * (32 * 1024 * 1024) + b"\n\n"
     with RawServer(every(streamed(piece({"content": "Hi"}), line, STOP))) as server:

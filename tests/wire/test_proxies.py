@@ -142,6 +142,7 @@ def _drip_over_socks(connection: Connection) -> None:
     connection.drip(255 * b"x")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
 def test_a_handshake_that_never_ends_is_held_by_the_connect_limit(scheme: str) -> None:
     def drip(connection: Connection) -> None:

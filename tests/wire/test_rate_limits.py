@@ -143,6 +143,7 @@ def test_an_error_says_that_the_budget_caused_it(provide: Provide) -> None:
     assert told == [(False, 3), (True, 2), (True, 1)]
 
 
+@pytest.mark.once
 def test_a_dead_service_is_asked_no_more_than_the_budget_allows(provide: Provide) -> None:
     with RawServer(every(refused({"message": "down"}, "503 Down"))) as server, ThreadPoolExecutor(64) as threads:
         provider = provide(server, retry=RetryPolicy(attempts=9, backoff=0.01), timeout=60)

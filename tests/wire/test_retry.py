@@ -220,6 +220,7 @@ def test_a_retry_after_without_sense_is_none(value: str, provide: Provide) -> No
         assert provide(server, retry=FAST).create(messages="hi") == "Hello world"
 
 
+@pytest.mark.once
 def test_32_threads_and_a_dead_service_send_32_and_20(provide: Provide) -> None:
     with RawServer(every(_error("503 No"))) as server:
         provider = provide(server, retry=RetryPolicy(attempts=5, backoff=0.001), timeout=30)

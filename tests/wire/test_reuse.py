@@ -22,6 +22,7 @@ from .conftest import Provide
 from .raw_server import DONE, PATIENCE, Connection, RawServer, chunk, delta, every, head, hello, length
 
 
+@pytest.mark.once
 def test_100_calls_take_one_connection(provide: Provide) -> None:
     with RawServer(every(hello())) as server:
         provider = provide(server)
@@ -47,6 +48,7 @@ def test_a_call_leaves_nothing_for_the_garbage_collector(provide: Provide) -> No
             gc.enable()
 
 
+@pytest.mark.once
 def test_100_calls_over_tls_take_one_connection(provide: Provide, tls: ssl.SSLContext, authority_file: str) -> None:
     with RawServer(every(hello()), tls=tls) as server:
         provider = provide(server, verify=authority_file)
@@ -226,6 +228,7 @@ def test_own_session_is_the_only_one_and_keeps_its_connection(provide: Provide) 
         assert server.connections == 1
 
 
+@pytest.mark.once
 def test_threads_take_a_session_each_and_no_more(provide: Provide) -> None:
     barrier = threading.Barrier(8)
 

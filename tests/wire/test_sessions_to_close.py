@@ -189,6 +189,7 @@ def test_with_another_session_of_the_pool(parley: Any, piece_count: int) -> None
         assert (sent(server), cookies) == (CLOSED, [None, "s=1", None])
 
 
+@pytest.mark.once
 def test_a_service_that_does_not_answer_then_holds_the_call_no_longer_than_its_limit(
     parley: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_service_that_does_not_answer_then_holds_the_call_no_longer_than_its_l
     assert limits == [5]
 
 
+@pytest.mark.once
 def test_not_at_the_end_of_python(parley: Any) -> None:
     with service(halted) as server:
         lines = f"stream = ParleySessions(base_url={server.url!r}).stream('Hello')\nprint(next(stream))\n"

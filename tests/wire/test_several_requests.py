@@ -253,6 +253,7 @@ def test_a_refusal_can_be_caught_where_it_happens(waits: list[float]) -> None:
         provider(server, NotYet).ask("hi")
 
 
+@pytest.mark.once
 def test_a_lost_connection_can_be_caught_too_but_no_end_of_the_call(waits: list[float]) -> None:
     caught: list[type[G4FLiteError]] = []
 

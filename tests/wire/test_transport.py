@@ -56,6 +56,7 @@ def test_another_hosts_certificate_is_refused(authority: trustme.CA, authority_f
         assert failure_of(provider_at(server.url, verify=authority_file)).cause == "tls"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("answer", "limit", "words"),
     [

@@ -150,12 +150,14 @@ def test_another_address_needs_a_key(host: str) -> None:
     assert_refused(call("serve", "echo", "--host", host), host, "--api-key-file", "G4F_LITE_SERVER_KEY")
 
 
+@pytest.mark.once
 def test_a_provider_that_lacks_its_key_is_said_at_the_start() -> None:
     with served("groq", G4F_LITE_OFFLINE="0") as server:
         assert server.post(PROMPT).status_code == 502
         assert "Warning: Groq: no key: set GROQ_API_KEY in the environment\n" in server.end()
 
 
+@pytest.mark.once
 def test_the_provider_has_the_options_of_the_other_commands(upstream: Emulator) -> None:
     upstream.reset()
     with served("-p", "openai", "--base-url", f"{upstream.url}/v1", "-m", "mine", "--timeout", "30") as server:
@@ -168,6 +170,7 @@ def test_the_provider_has_the_options_of_the_other_commands(upstream: Emulator) 
         assert server.end().startswith("Note: Groq is skipped: no key: set GROQ_API_KEY in the environment\n")
 
 
+@pytest.mark.once
 def test_a_server_on_this_machine_that_does_not_run_is_said_at_the_start() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # and does not listen

@@ -89,6 +89,7 @@ def test_more_answers_at_once_than_there_may_be(serve: Serve, upstream: Emulator
     streams[1].close()
 
 
+@pytest.mark.once
 def test_many_answers_at_once_stay_apart(server: Served, upstream: Emulator) -> None:
     def ask(number: int) -> str | None:
         prompt = [{"role": "user", "content": f"this is number {number}"}]
