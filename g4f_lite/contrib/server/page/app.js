@@ -4,7 +4,7 @@ import { Markdown, button, copyText, note, picture, thoughts } from "./render.js
 import { follow, toEnd } from "./scrolling.js";
 import { keepSettings, settings } from "./settings.js";
 import { deleteAllTalks, deleteTalk, findEntries, findTalk, newTalk, saveTalk } from "./talks.js";
-import { text, translate } from "./words.js";
+import { noteOfEnd, text, translate } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const SAVE_EVERY = 2000; // milliseconds, while an answer comes: what a tab that is closed meanwhile loses at most
@@ -123,7 +123,7 @@ async function answer() {
 
 /** Ask for an answer, write it on the page as it comes, and return what is to be noted of it. */
 async function stream(mine, message) {
-  let note = "";
+  let reason = "";
   let savedAt = Date.now();
   const article = $("log").lastElementChild;
   const body = article.querySelector(".body");
@@ -143,7 +143,7 @@ async function stream(mine, message) {
       message.text += piece;
       markdown.write(piece);
     }
-    if (delta.finish === "length") note = text("cut");
+    reason = delta.finish ?? reason;
     if (message.thinking.length + markdown.feed.length > MOST_TEXT || message.text.length > 50 * MOST_TEXT) {
       running.abort();
       return text("tooLong");
@@ -154,7 +154,7 @@ async function stream(mine, message) {
       keepTalk(mine);
     }
   }
-  return note;
+  return noteOfEnd(reason, message.text);
 }
 
 function fail(message, error) {

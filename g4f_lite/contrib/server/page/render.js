@@ -8,6 +8,7 @@ const IMAGES = /^data:image\/(png|jpeg|gif|webp);base64,/i;
 const MOST = smd.HEADING_6;
 const WIDEST = 100; // cells of a row
 const DEEPEST = 24; // elements in one another, as the parser knows them; ten thousand end the tab
+const LONGEST = 1_000; // characters of a target that is shown
 const MOST_ELEMENTS = 10_000; // of an answer, which take a tab some seconds
 
 /** Write Markdown into an element, piece by piece. */
@@ -42,12 +43,18 @@ export class Markdown {
       if (type === smd.CHECKBOX) node(data).setAttribute("aria-label", text("done"));
     };
     renderer.set_attr = (data, type, value) => {
-      if (isShared[data.index]) return;
       const element = node(data);
-      if (type === smd.SRC && IMAGES.test(value)) {
+      const isTarget = type === smd.HREF || type === smd.SRC;
+      if (isShared[data.index]) {
+        if (isTarget) element.append(` (${shortened(value)})`);
+      } else if (type === smd.SRC && IMAGES.test(value)) {
         element.dataset.image = value;
-      } else if (type === smd.HREF || type === smd.SRC) {
-        if (!LINKS.test(value)) return;
+      } else if (isTarget) {
+        if (!LINKS.test(value)) {
+          element.prepend(type === smd.SRC ? "![" : "["); // it is code, as in values[name](argument), or a link that nobody should follow
+          element.append(`](${shortened(value)})`);
+          return;
+        }
         element.href = value;
         element.target = "_blank";
         element.rel = "noopener noreferrer";
@@ -79,6 +86,10 @@ export class Markdown {
       block.after(copy);
     }
   }
+}
+
+function shortened(target) {
+  return target.length > LONGEST ? `${target.slice(0, LONGEST)} …` : target;
 }
 
 /** An image element. */

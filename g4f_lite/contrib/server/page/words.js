@@ -13,6 +13,7 @@ const ENGLISH = {
   delete: "Delete",
   done: "Done",
   edit: "Edit",
+  filtered: "The service's filter held the rest of the answer back.",
   forget: "Delete all chats",
   forgetSure: "Delete all chats of this browser?",
   hello: "What would you like to know?",
@@ -24,6 +25,7 @@ const ENGLISH = {
   model: "Model",
   newTalk: "New chat",
   noTalks: "No chats",
+  noText: "The answer has no text.",
   notKept: "This browser keeps nothing of the page: its storage is full, or closed to it.",
   paint: "Make an image from the text",
   prompt: "Ask something",
@@ -57,6 +59,7 @@ const GERMAN = {
   delete: "Löschen",
   done: "Erledigt",
   edit: "Bearbeiten",
+  filtered: "Der Filter des Dienstes hielt den Rest der Antwort zurück.",
   forget: "Alle Chats löschen",
   forgetSure: "Alle Chats in diesem Browser löschen?",
   hello: "Was möchten Sie wissen?",
@@ -68,6 +71,7 @@ const GERMAN = {
   model: "Modell",
   newTalk: "Neuer Chat",
   noTalks: "Keine Chats",
+  noText: "Die Antwort hat keinen Text.",
   notKept: "Dieser Browser behält nichts von der Seite: Sein Speicher ist voll oder für sie gesperrt.",
   paint: "Ein Bild aus dem Text erzeugen",
   prompt: "Etwas fragen",
@@ -93,6 +97,12 @@ const language = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) =>
 
 export function text(name) {
   return KNOWN[language][name];
+}
+
+/** What is noted of an answer, by the reason why it ended. */
+export function noteOfEnd(reason, words) {
+  const name = { length: "cut", content_filter: "filtered" }[reason];
+  return name ? text(name) : words ? "" : text("noText");
 }
 
 /** Fill in the words of the page's elements. */
