@@ -103,6 +103,13 @@ class LocalMeter:
         self._filled_at = now
 
 
+def _is_url(text: str) -> bool:
+    try:
+        return "://" in text and bool(urlsplit(text).scheme)
+    except ValueError:  # such as an IPv6 address without its second bracket
+        return False
+
+
 class SharedMeter:
     """Counts in a storage that many processes share, by the library ``limits``.
 
@@ -116,7 +123,6 @@ class SharedMeter:
     def __init__(self, rpm: float | None, tpm: float | None, storage: str) -> None:
         try:
             from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
-            from limits.errors import ConfigurationError
             from limits.storage import storage_from_string
             from limits.strategies import SlidingWindowCounterRateLimiter
         except ModuleNotFoundError as error:
@@ -130,12 +136,12 @@ class SharedMeter:
             options = {"socket_timeout": 5, "socket_connect_timeout": 5}
         try:
             self._limiter = SlidingWindowCounterRateLimiter(storage_from_string(storage, **options))
-        except (ConfigurationError, ValueError, TypeError) as error:
+        except Exception as error:  # also of its client's own kinds, where that connects at once
             if "prerequisite" in str(error):
                 message = f'the storage {self._place} needs a package: pip install "g4f-lite[batch]"'
                 raise MissingDependencyError(message) from error
-            reason = str(error).replace(storage, self._place)  # without the password, and so is what is raised
             scrub(error, self._secrets)
+            reason = str(error).replace(storage, self._place)
             raise ProviderNotConfiguredError(f"the storage {self._place} cannot be used: {reason}") from None
         # 600 a minute is 10 a second, so that not all of a minute's are sent at once.
         self._requests = RateLimitItemPerSecond(*evenly(rpm), namespace="g4f_lite") if rpm else None
@@ -214,7 +220,7 @@ class Pace:
             raise TypeError("a Pace needs rpm=, tpm= or both")
         if storage is not None and not isinstance(storage, str):
             raise TypeError(f"storage must be a URL such as redis://127.0.0.1:6379, not {type(storage).__name__}")
-        if storage is not None and "://" not in storage:
+        if storage is not None and not _is_url(storage):
             raise ValueError(f"storage must be a URL such as redis://127.0.0.1:6379, not {safe_url(storage)!r}")
         self.rpm, self.tpm = rpm, tpm
         self._storage = storage

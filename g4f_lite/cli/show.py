@@ -12,6 +12,7 @@ import click
 from ..answers.answer import Answer
 from ..answers.stream import AnswerStream
 from ..errors import G4FLiteError
+from .failure import one_line
 from .keyboard import silent_keyboard
 from .notes import note
 from .output import write
@@ -42,12 +43,18 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Ans
             else:
                 _render(stream, make(), whole=whole)
     answer = stream.text()
-    note_if_cut(answer)
+    note_what_is_missing(answer)
     return answer
 
 
-def note_if_cut(answer: Answer) -> None:
-    """Say on standard error if an answer has reached the limit of its length, and whose limit that is."""
+def note_what_is_missing(answer: Answer) -> None:
+    """Say on standard error if an answer has no text, or is cut: by the service's filter, or by which limit."""
+    if not answer:
+        called = ", ".join(call.name for call in answer.tool_calls)
+        instead = f"calls of tools: {called}" if called else "reasoning"
+        note(one_line(f"the answer has no text, only {instead}; --json shows it"))
+    if answer.finish_reason == "content_filter":
+        note("the answer is cut, because the service's filter held the rest back")
     if answer.finish_reason != "length":
         return
     context = click.get_current_context(silent=True)

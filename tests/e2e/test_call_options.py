@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -208,6 +209,23 @@ def test_an_answer_that_is_cut_says_so(given: list[str], limit: str, emulator: E
     done = call("chat", "hello", *here, *given)
     assert (done.returncode, done.stdout) == (0, "half an ans\n")
     assert done.stderr == f"Note: the answer is cut, because it has reached {limit}\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ([{"reasoning_content": "hm"}, {"finish_reason": "stop"}], "has no text, only reasoning; --json shows it"),
+        (
+            [{"tool_calls": [{"function": {"name": "look", "arguments": "{}"}}]}, {"finish_reason": "tool_calls"}],
+            "has no text, only calls of tools: look; --json shows it",
+        ),
+        (["half", {"finish_reason": "content_filter"}], "is cut, because the service's filter held the rest back"),
+    ],
+)
+def test_what_an_answer_lacks_is_noted(answer: list[Any], told: str, emulator: Emulator, here: list[str]) -> None:
+    emulator.answer(answer)
+    done = call("chat", "hello", *here)
+    assert (done.returncode, done.stderr) == (0, f"Note: the answer {told}\n")
 
 
 @pytest.mark.parametrize(

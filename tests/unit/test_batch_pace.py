@@ -298,6 +298,7 @@ def test_a_pace_can_be_pickled_without_its_counts() -> None:
         ({"tpm": True}, TypeError, "tpm must be a number, not bool"),
         ({"rpm": 1, "storage": 5}, TypeError, "storage must be a URL"),
         ({"rpm": 1, "storage": "localhost"}, ValueError, "storage must be a URL"),
+        ({"rpm": 1, "storage": "redis://:secret@[::1"}, ValueError, r"storage must be a URL .*, not 'redis://\*\*\*@"),
     ],
 )
 def test_bad_settings_of_a_pace_are_refused(settings: Any, error: type[Exception], message: str) -> None:
@@ -387,6 +388,13 @@ def test_a_storage_on_another_machine_is_refused_offline(
         with pytest.raises(ProviderNotConfiguredError, match=refusal):
             pace.meter  # noqa: B018  it is made now
     assert opened == ([storage] if allowed else [])
+
+
+def test_a_storage_that_cannot_be_reached_when_it_is_made_is_named_without_its_password() -> None:
+    pytest.importorskip("redis")
+    told = r"the storage redis\+cluster://\*\*\*@127.0.0.1:1 cannot be used"
+    with pytest.raises(ProviderNotConfiguredError, match=told):
+        Client(Answers(), pace=Pace(rpm=5, storage="redis+cluster://:secret@127.0.0.1:1")).ask("Hello")
 
 
 def test_an_unknown_storage_is_named_without_its_password() -> None:

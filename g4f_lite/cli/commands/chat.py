@@ -28,7 +28,7 @@ from ..notes import note, quiet_option
 from ..options import EngineOptions, ProviderOptions, engine_options, note_fallback, note_waits, provider_options
 from ..output import errors_in_json, require_output, write, write_json
 from ..prompt import check_dashes, no_stdin_option, prompt_argument, read_prompt
-from ..show import note_if_cut, show
+from ..show import note_what_is_missing, show
 from ..spending import cost_of, price_option, set_price, told_usage
 from ..text_files import read_text_files
 from .local import note_download, suggest_better_models
@@ -172,7 +172,7 @@ def command(
     elif is_json:
         write(f"{answer}\n")
     if (as_json or is_json) and wrong is None:
-        note_if_cut(answer)
+        note_what_is_missing(answer)
     if price is not None and not as_json:
         note(told_usage(router.usage))
     if wrong is not None:
