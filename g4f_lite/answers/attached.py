@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from itertools import chain, groupby
 from typing import Any
@@ -12,7 +11,9 @@ _GROWING = frozenset(
     {"arguments", "content", "data", "input", "reasoning", "refusal", "signature", "summary", "text"}
     | {"thinking", "transcript"}
 )
-CONTAINER_BYTES = 64  # of a list or an object, even an empty one
+OBJECT_BYTES = 64  # of a text, a list or an object, even an empty one
+NUMBER_BYTES = 16
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def join(fields: dict[str, Any], *pieces: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def _add(fields: dict[str, Any], name: str, kind: type[Any], values: list[Any]) 
     """Join values of one kind to what is under a name."""
     old = fields[name]
     if kind in (dict, list) and not isinstance(old, kind):
-        old = fields[name] = copy.deepcopy(values.pop(0))
+        old = fields[name] = copied(values.pop(0))
     if kind is dict:
         join(old, *values)
     elif kind is list:
@@ -45,10 +46,14 @@ def _add(fields: dict[str, Any], name: str, kind: type[Any], values: list[Any]) 
     elif kind is str and name in _GROWING:
         fields[name] = "".join((old, *values) if isinstance(old, str) else values)
     else:
-        fields[name] = copy.deepcopy(values[-1])
+        fields[name] = copied(values[-1])
 
 
 def _join_lists(items: list[Any], more: Iterable[Any]) -> None:
+    more = list(more)
+    if are_plain(more):
+        items += more
+        return
     pieces: list[dict[str, Any]] = []  # of the last item
     for item in more:
         last = items[-1] if items else None
@@ -58,7 +63,7 @@ def _join_lists(items: list[Any], more: Iterable[Any]) -> None:
         if pieces:
             join(items[-1], *pieces)
             pieces = []
-        items.append(copy.deepcopy(item))
+        items.append(copied(item))
     if pieces:
         join(items[-1], *pieces)
 
@@ -67,12 +72,27 @@ def _is_same(item: dict[str, Any], piece: dict[str, Any]) -> bool:
     return isinstance(item.get("index"), int) and all(item.get(name) == piece.get(name) for name in ("index", "type"))
 
 
+def are_plain(values: Iterable[Any]) -> bool:
+    """Return whether JSON values hold no others, as millions of numbers in a line do, which take no time so."""
+    return _PLAIN.issuperset(map(type, values))
+
+
+def copied(value: Any) -> Any:
+    """Copy a JSON value."""
+    if isinstance(value, dict):
+        return {name: copied(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return value.copy() if are_plain(value) else list(map(copied, value))
+    return value
+
+
 def size_of(value: Any) -> int:
     """Give about the bytes that a JSON value takes in memory."""
     if isinstance(value, str):
-        return len(value)
+        return OBJECT_BYTES + len(value)
     if isinstance(value, dict):
-        return CONTAINER_BYTES + sum(len(key) + size_of(inner) for key, inner in value.items())
+        return OBJECT_BYTES + sum(len(key) + size_of(inner) for key, inner in value.items())
     if isinstance(value, list):
-        return CONTAINER_BYTES + sum(map(size_of, value))
-    return 8
+        numbers = are_plain(value) and str not in map(type, value)
+        return OBJECT_BYTES + (NUMBER_BYTES * len(value) if numbers else sum(map(size_of, value)))
+    return NUMBER_BYTES

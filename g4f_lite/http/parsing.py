@@ -21,6 +21,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
 MAX_JSON_DEPTH = 200
 MAX_JSON_PARTS = 1_000_000  # objects and lists: each takes many times its bytes, and time that no limit can end
+MAX_JSON_VALUES = 4_000_000  # those in them, by the commas; a text that is kept has not so many either
 _LONG_NUMBER = rf"(?<!\d)\d{{{MAX_DIGITS + 1}}}"
 _decode = json.JSONDecoder().raw_decode  # json.loads without its two searches for blanks, a fifth of its time
 
@@ -132,16 +133,17 @@ def iter_events(
         yield Event(event_type or "message", "\n".join(data), last_id)
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, max_values: int = MAX_JSON_VALUES) -> Any:
     """Parse JSON that a service sent.
 
     :param text: the JSON; bytes, such as a line of a body, are read as UTF-8
-    :raises ResponseFormatError: if it is not JSON, has too many parts or digits, or is nested too deeply
+    :param max_values: the most commas in it
+    :raises ResponseFormatError: if it is not JSON, has too many parts, values or digits, or is nested too deeply
     """
     if isinstance(text, bytes):
         text = text.lstrip(BLANK).decode("utf-8", "replace")
     if len(text) > 2 * MAX_JSON_DEPTH:
-        _check_size(text)
+        _check_size(text, max_values)
     try:
         value, end = _decode(text)
     except (ValueError, RecursionError):
@@ -154,14 +156,16 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
-def _check_size(text: str) -> None:
+def _check_size(text: str, max_values: int) -> None:
     """Refuse JSON that takes much more time or memory than its length says.
 
-    :raises ResponseFormatError: if it has too many parts or digits, or is nested too deeply
+    :raises ResponseFormatError: if it has too many parts, values or digits, or is nested too deeply
     """
     parts = text.count("{") + text.count("[")
     if parts > MAX_JSON_PARTS:
         raise ResponseFormatError(f"the JSON has more than {MAX_JSON_PARTS:,} objects and lists")
+    if text.count(",") > max_values:
+        raise ResponseFormatError(f"the JSON has more than {max_values:,} values")
     if parts > MAX_JSON_DEPTH:
         _check_depth(text)
     if not _python_limits_digits() and re.search(_LONG_NUMBER, text):

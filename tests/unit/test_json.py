@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from g4f_lite import Answer, ResponseFormatError
 from g4f_lite.answers.json_text import read_json
 from g4f_lite.http import parsing
-from g4f_lite.http.parsing import MAX_JSON_DEPTH, MAX_JSON_PARTS, parse_json
+from g4f_lite.http.parsing import MAX_JSON_DEPTH, MAX_JSON_PARTS, MAX_JSON_VALUES, parse_json
 from g4f_lite.messages import MAX_DIGITS
 from g4f_lite.typed.lenient import plain_json
 from g4f_lite.typed.mismatch import Mismatch
@@ -92,6 +92,14 @@ def test_very_many_parts_are_never_looked_at(part: str, monkeypatch: pytest.Monk
         monkeypatch.setattr(parsing, name, lambda _: pytest.fail("it was looked at"))
     with pytest.raises(ResponseFormatError, match="more than 1,000,000"):
         parse_json(f"[{part * MAX_JSON_PARTS}0]")
+
+
+def test_very_many_values_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"[{'1,' * MAX_JSON_VALUES}0,0]"
+    assert len(parse_json(text, max_values=MAX_JSON_VALUES + 1)) == MAX_JSON_VALUES + 2
+    monkeypatch.setattr(parsing, "_decode", lambda _: pytest.fail("it was looked at"))
+    with pytest.raises(ResponseFormatError, match="more than 4,000,000 values"):
+        parse_json(text)
 
 
 @pytest.mark.parametrize("quotes", ['"', '\\"', '"\\"', "\\"])

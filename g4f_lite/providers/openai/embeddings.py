@@ -120,9 +120,10 @@ class EmbeddingProvider(ListingProvider):
             try:
                 with at_step(exchange, "prompt"):
                     text = answer.read(min(MAX_BYTES, MAX_JSON_BYTES + count * _VECTOR_BYTES))
-                    if text.count(b",") > 1000 + count * (100 + MAX_NUMBERS):  # which each take many times their bytes
+                    most = 1000 + count * (100 + MAX_NUMBERS)
+                    if text.count(b",") > most:  # which each take many times their bytes
                         raise _too_many()
-                    parsed = parse_json(text)
+                    parsed = parse_json(text, max_values=most)
                     response = Response(answer.status, answer.headers)
                     return read_vectors(parsed, count, response, exchange.attempts)
             except G4FLiteError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...answers.attached import are_plain
 from ...errors import ResponseFormatError
 from ...http.checks import shorten
 from ...messages import MAX_DEPTH
@@ -71,5 +72,6 @@ def _can_be_sent(value: Any, levels: int) -> bool:
         return math.isfinite(value)
     if isinstance(value, (dict, list)):
         items = value.values() if isinstance(value, dict) else value
-        return levels > 0 and all(_can_be_sent(item, levels - 1) for item in items)
+        is_plain = are_plain(items) and float not in map(type, items)
+        return levels > 0 and (is_plain or all(_can_be_sent(item, levels - 1) for item in items))
     return True
