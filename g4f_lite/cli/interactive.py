@@ -19,7 +19,7 @@ from ..messages import Image, Message, text_of
 from ..providers.base import BaseProvider
 from ..providers.fallback import Fallback
 from ..providers.openai.presets import PRESETS
-from ..providers.registry import is_provider_name, is_url
+from ..providers.registry import names_providers
 from .commands.local import note_download
 from .conversation_file import ConversationFile, is_instruction
 from .failure import Failure, checking_arguments, message_of, one_line, tell
@@ -203,7 +203,7 @@ class InteractiveChat:
             if name == DEFAULT:
                 provider, asked, model = self._first
                 self._use(provider, asked, ModelList(provider, self._options.get("proxy")), model)
-            elif _names_providers(name) and not self._models.has(name):  # mistral:7b is a model of Ollama
+            elif names_providers(name) and not self._models.has(name):  # mistral:7b is a model of Ollama
                 self._set_provider(name)
             else:
                 self._models.check_name(name)
@@ -369,11 +369,6 @@ def _failing() -> Iterator[None]:
             yield
     except G4FLiteError as error:
         raise Failure(message_of(error)) from error
-
-
-def _names_providers(name: str) -> bool:
-    """Return whether a name is that of a provider, also with a model or a URL, or several of these."""
-    return all(is_url(part) or is_provider_name(part.partition(":")[0]) for part in name.split(","))
 
 
 def _shortened(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..arguments import check_name, check_proxy, check_whole_number
 from ..errors import G4FLiteError
 from ..providers.base import BaseProvider
-from ..providers.registry import is_provider_name, is_url
+from ..providers.registry import names_providers
 from ..providers.selection import OF_SERVER, ProviderLike, choose_provider, default_provider, members_of, provider_of
 from ..providers.settings import check_verify
 from ..timeout import RETRY, CallRetry, RetryLike, RetryPolicy, Timeout, TimeoutLike, check_retry
@@ -238,7 +238,7 @@ class Router:
             target = self.models[model] if model in self.models else self.models["*"]
             if target is None:
                 return self.provider(), None
-            if isinstance(target, str) and not is_provider_name(target.partition(":")[0]) and not is_url(target):
+            if isinstance(target, str) and not names_providers(target):
                 return self.provider(), target
             return self.known(target), None
         return self.provider(), model

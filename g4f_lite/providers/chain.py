@@ -250,8 +250,9 @@ class ChainCall(CheckedSource):
                 warn(f"on_fallback failed, and the answer goes on: {type(failure).__name__}: {failure}")
             return
         for error in errors:
-            if isinstance(error, AuthenticationError) and error.status is not None:
-                warn(f"another provider answers, as this one rejected its key: {error}")
+            if isinstance(error, AuthenticationError):
+                why = "has no usable key" if error.status is None else "rejected its key"
+                warn(f"another provider answers, as this one {why}: {error}")
             elif isinstance(error, QuotaExceededError) and not error.skipped:
                 warn(f"another provider answers, as this one has used up its quota: {error}")
             elif isinstance(error, ModelNotSupportedError) and not self._prompt.model:

@@ -56,6 +56,11 @@ def is_provider_name(name: str) -> bool:
     return plain(name) in map(plain, provider_names())
 
 
+def names_providers(name: str) -> bool:
+    """Return whether a name is that of a provider, also with a model, the URL of a server, or a list of these."""
+    return all(is_url(part.strip()) or is_provider_name(name_and_model(part)[0]) for part in name.split(","))
+
+
 def make_provider(name: str, **settings: Any) -> BaseProvider:
     """Create a provider by the name of a class, a preset or an entry point, regardless of case and punctuation.
 

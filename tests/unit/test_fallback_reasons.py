@@ -138,7 +138,7 @@ def test_a_program_is_told_who_failed_before_another_answers() -> None:
     ("error", "told"),
     [
         (AuthenticationError("no such key", status=401), "rejected its key: Scripted: no such key"),
-        (AuthenticationError("no key: set GROQ_API_KEY"), None),  # a member that is there for those who have one
+        (AuthenticationError("no key: set GROQ_API_KEY"), "has no usable key: Scripted: no key: set GROQ_API_KEY"),
         (ModelNotSupportedError("no such model"), "lacks its model: Scripted: no such model"),
         (QuotaExceededError("no credit", status=429), "has used up its quota: Scripted: no credit"),
         (TransportError("no network"), None),

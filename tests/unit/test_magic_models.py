@@ -20,6 +20,7 @@ class Server(Echo):
     """A server that a variable holds."""
 
 
+NOT_A_MODEL = "Scripted answers the next cells with gorq,local, which is not a model"
 NOT_LISTED = "Scripted answers the next cells with {}, which is not in its list of models"
 
 
@@ -185,6 +186,9 @@ def test_a_model_that_nobody_has(
         ("opnai", f"{NOT_LISTED.format('opnai')}; try gpt-4, llama3:latest, or the provider openai.\n"),
         ("x", f"{NOT_LISTED.format('x')}; try gpt-4, llama3:latest.\n"),
         ("echo", "Echo answers the next cells.\n"),
+        ("echo,local", "Echo or Local answers the next cells.\n"),
+        ("chain", "chain answers the next cells with Scripted or Echo.\n"),
+        ("gorq,local", f"{NOT_A_MODEL}: several names must be providers, as in ollama:llama3.2,local.\n"),
         ("default", "Scripted answers the next cells.\n"),
         ("talk", "talk answers the next cells with large.\n"),
         ("plain", "plain answers the next cells with Scripted.\n"),
@@ -206,7 +210,7 @@ def test_a_model_that_is_chosen_is_named(
     server = Scripted()
     monkeypatch.setattr(server, "get_models", lambda: ["gpt-4"])
     talk, plain = Conversation(server, model="large"), Conversation(server)
-    shell.user_ns.update(talk=talk, plain=plain, client=Client(server), server=server)
+    shell.user_ns.update(talk=talk, plain=plain, client=Client(server), server=server, chain=Fallback([server, Echo()]))
     run(shell, f"%chat model {name}")
     assert capsys.readouterr().out == said
     assert g4f_scripted.calls == []
@@ -256,6 +260,21 @@ def test_what_is_at_hand_is_completed_first(shell: InteractiveShell, monkeypatch
     with provisionalcompleter():
         found = [completion.text for completion in shell.Completer.completions("%%chat -m ", 10)]
     assert found[:6] == ["client", "server", "large", "small", "Local", "AiEngine"]
+
+
+def test_a_list_of_providers_is_asked_whoever_was_chosen(
+    shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.user_ns.update(server=g4f_scripted)
+    for chosen in ("default", "server", "echo:tiny", "echo,local"):
+        run(shell, f"%chat model {chosen}")
+        capsys.readouterr()
+        run(shell, "%%chat -m groq,echo\nHello")
+        told = capsys.readouterr().err
+        assert (told[:26], told[-16:]) == ("Note: Groq did not answer ", "); Echo answers\n")
+    run(shell, "%chat model large")
+    assert capsys.readouterr().out.startswith("Echo answers the next cells with large")
+    assert g4f_scripted.calls == []
 
 
 def test_a_model_that_has_come_since_is_in_the_list(

@@ -72,7 +72,8 @@ def test_a_chain_that_answers_logs_no_key(notes: Notes) -> None:
 def test_a_chain_goes_on_beside_a_member_whose_key_cannot_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROQ_API_KEY", "two words")
     chain = Fallback([OpenAICompatible.preset("groq"), Scripted(ServiceError("no")), Scripted("fine")])
-    assert chain.ask("hi") == "fine"
+    with pytest.warns(UserWarning, match="another provider answers, as this one has no usable key: Groq"):
+        assert chain.ask("hi") == "fine"
 
 
 def test_a_server_over_a_chain_tells_its_clients_no_key(notes: Notes) -> None:

@@ -26,7 +26,7 @@ from ...conversation import Conversation
 from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
 from .interpolation import interpolated, sent_as_written
-from .talk import Answerer, History, Talk, explain, noted_waits
+from .talk import Answerer, History, Talk, explain, noted
 from .values import show_value
 
 FORMS = ("markdown", "code", "text")
@@ -135,7 +135,7 @@ class ChatMagics(Magics):
             self._explain(error, answerer)
             raise
         try:
-            with noted_waits(self.talk.addressed(answerer)[0]):
+            with noted(self.talk.addressed(answerer)[0]):
                 value = show_value(stream) if given.schema else stream.show(plain=given.format == "text")
         except KeyboardInterrupt as interrupt:
             stream.close()

@@ -11,13 +11,13 @@ from ...answers.markdown import safe_markdown
 from ...arguments import service_of
 from ...client.client import Client
 from ...conversation import Conversation
-from ...errors import G4FLiteError
+from ...errors import G4FLiteError, sanitize
 from ...http.checks import shorten
 from ...http.retry import reason_to_wait
 from ...messages import Messages, text_of
 from ...providers.base import BaseProvider
 from ...providers.openai.listing import near_names
-from ...providers.registry import is_provider_name, is_url, name_and_model, suggested_names
+from ...providers.registry import is_provider_name, name_and_model, names_providers, suggested_names
 from .models import ModelLists
 
 MOST = 5  # models that are named where none is similar
@@ -86,12 +86,15 @@ class Talk:
             self.own = messages
 
     def named(self, name: str) -> Answerer:
-        """Return who answers for a name: the provider that it begins with, or else who answers now, with this model."""
+        """Return who answers for a name: the provider that it begins with, or else who answers now, with this model.
+
+        The first of a list of providers counts as who answers now.
+        """
         source, model, variable = self.model
-        chosen, _ = name_and_model(model or "")
-        if _is_provider(name_and_model(name)[0]):
+        chosen, _ = name_and_model((model or "").partition(",")[0])
+        if names_providers(name):
             return Answerer(model=name)
-        if source is None and _is_provider(chosen):
+        if source is None and chosen and names_providers(chosen):
             return Answerer(model=f"{chosen}:{name}")
         return Answerer(source, name, variable)
 
@@ -139,11 +142,15 @@ class Talk:
         """
         source, model, variable = answerer
         provider, asked = self.addressed(answerer)
-        behind = provider.name if variable and source is not provider else None  # of a client, or a conversation
-        text = " with ".join(filter(None, (f"{variable or provider.name} answers the next cells", asked or behind)))
+        members = getattr(provider, "providers", [provider])
+        names = " or ".join(one.name for one in members)
+        behind = names if variable and (source is not provider or len(members) > 1) else None
+        text = " with ".join(filter(None, (f"{variable or names} answers the next cells", asked or behind)))
         listed = self.lists.of(provider, anew=True) if model and asked else []
         if not listed or {asked, f"{asked}:latest"} & {*listed}:  # Ollama's tag need not be written
             return text
+        if "," in str(asked):
+            return f"{text}, which is not a model: several names must be providers, as in ollama:llama3.2,local"
         near = near_names(str(asked), list(listed))
         first = [shorten(name, 100) for name in listed[:MOST]]
         others = [] if near or source else [f"or the provider {name}" for name in near_provider(str(model))]
@@ -176,30 +183,37 @@ class Talk:
         self.messages = [*([] if text is None else [{"role": "system", "content": text}]), *others]
 
 
-def _is_provider(name: str) -> bool:
-    return is_provider_name(name) or is_url(name)
-
-
 @contextmanager
-def noted_waits(provider: BaseProvider) -> Iterator[None]:
-    """Say on standard error for how long a provider, or a member of a chain, waits for its service in a ``with`` block.
+def noted(provider: BaseProvider) -> Iterator[None]:
+    """Note in a ``with`` block how long a provider, or a member of a chain, waits, and which members do not answer.
 
-    One that has an ``on_retry`` of the user's tells it by that.
+    One that has an ``on_retry`` or an ``on_fallback`` of the user's tells it by that.
     """
-    members = [one for one in getattr(provider, "providers", [provider]) if getattr(one, "on_retry", _note) is None]
-    for one in members:
-        one.on_retry = _note
+    told = {"on_retry": _note_wait, "on_fallback": _note_fallback}
+    every = [provider, *getattr(provider, "providers", [])]
+    silent = [(one, name) for one in every for name in told if getattr(one, name, _note) is None]
+    for one, name in silent:
+        setattr(one, name, told[name])
     try:
         yield
     finally:
-        for one in members:
-            one.on_retry = None
+        for one, name in silent:
+            setattr(one, name, None)
 
 
-def _note(error: G4FLiteError, attempt: int, wait: float) -> None:
+def _note_wait(error: G4FLiteError, attempt: int, wait: float) -> None:
     if reason := reason_to_wait(error.provider or "the service", error, wait):
-        sys.stderr.write(f"Note: {reason}; waiting (an interrupt ends it)\n")
-        sys.stderr.flush()
+        _note(f"{reason}; waiting (an interrupt ends it)")
+
+
+def _note_fallback(errors: list[G4FLiteError], answering: str) -> None:
+    for error in errors:
+        _note(f"{error.provider} did not answer ({error.message}); {answering} answers")
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"Note: {shorten(sanitize(text), 300)}\n")
+    sys.stderr.flush()
 
 
 def near_provider(model: str) -> list[str]:
