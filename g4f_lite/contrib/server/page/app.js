@@ -39,9 +39,8 @@ function element(message, index) {
   who.textContent = message.role === "user" ? text("you") : message.model || text("assistant");
   const body = document.createElement("div");
   body.className = "body";
-  article.append(who);
-  if (message.thinking) thoughts(article).lastChild.append(message.thinking);
-  article.append(body);
+  article.append(who, body);
+  if (message.thinking) thoughts(body).lastChild.append(message.thinking);
   for (const image of message.images || []) body.append(picture(image, message.role === "user" ? "" : talk.title));
   if (message.role === "user") {
     body.append(message.text);
@@ -134,8 +133,7 @@ async function stream(mine, message) {
     const thought = delta.reasoning_content ?? delta.reasoning;
     if (thought) {
       message.thinking += thought;
-      const details = article.querySelector("details") ?? thoughts(article);
-      article.insertBefore(details, body);
+      const details = article.querySelector("details") ?? thoughts(body);
       details.lastChild.append(thought);
     }
     const piece = delta.content ?? delta.refusal;

@@ -108,13 +108,13 @@ export function note(words, failed) {
   return made;
 }
 
-/** Add what the model thought, folded up, and return it. */
-export function thoughts(article) {
+/** Add what the model thought before an answer, folded up, and return it. */
+export function thoughts(body) {
   const details = document.createElement("details");
   const summary = document.createElement("summary");
   summary.textContent = text("thinking");
   details.append(summary, document.createElement("div"));
-  article.append(details);
+  body.before(details);
   return details;
 }
 
