@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +44,7 @@ _PASSING = (TransportError, DeadlineExceededError, ResponseStatusError, Response
 _PATIENCE = 10
 _NAP_SECONDS = 1.0
 _DOWNLOADS = 2  # of a file with fewer lines than the service has counted, which may have been cut
+_LINES = 5  # of one prompt that are read in a download, which has one in each attempt
 _LOOKS = 3  # at a batch that is over, until it names the file of its answers
 _FILE_IS_GONE = (400, 404)  # statuses that may say so
 _REASONS = {
@@ -331,10 +333,14 @@ class HostedBatch(BatchResults[T]):
         """Fetch the results of a part: answers into the store, and the errors of the others into the state."""
         # What was used is counted at the end: a download that is cut is begun again, also at the next look.
         answered, failures, used = self._begun.setdefault(number, (set(), {}, {}))
+        taken: Counter[int] = Counter()  # lines of each prompt, which a file without an end may repeat
 
         def take(line: dict[str, Any], secrets: Iterable[str]) -> None:
             index = index_in(line)
             if index is None or self._file_of.get(index) != number or index in answered:
+                return
+            taken[index] += 1
+            if taken[index] > _LINES:
                 return
             used[index] = []
             try:
@@ -350,6 +356,7 @@ class HostedBatch(BatchResults[T]):
 
         for file_id, count in ((part.output_file_id, part.completed), (part.error_file_id, part.failed)):
             for _ in range(_DOWNLOADS):
+                taken.clear()
                 if file_id is None or file.api.read(file_id, take) >= count:
                     break
         for index in file.indexes:

@@ -301,6 +301,24 @@ def test_little_is_kept_of_a_very_long_failure(client: Client, emulator: Emulato
     assert path.stat().st_size < 20_000
 
 
+def test_lines_of_a_prompt_that_come_again_and_again_are_not_all_read(
+    client: Client, emulator: Emulator, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = batch_of(client, path, ["zero"]).submit()
+    assert batch_of(client, path, ["zero"]).done
+    file_id = batch._state.path.read_text().split('"output_file_id": "')[1].split('"')[0]
+    line = '{"custom_id": "request-0", "error": {"message": "no"}}\n'
+    emulator._openai.files._files[file_id] = ({}, line.encode() * 100)
+    for file in path.parent.glob("run.json.store*"):
+        file.unlink()
+    read: list[object] = []
+    errors = batches.BatchAPI.answer
+    monkeypatch.setattr(batches.BatchAPI, "answer", lambda api, line: read.append(line) or errors(api, line))
+    (zero,) = batch_of(client, path, ["zero"])
+    assert str(zero.error) == "OpenAICompatible, stream: no"
+    assert len(read) <= 7
+
+
 def test_an_id_with_half_a_character_can_be_asked_for() -> None:
     assert batches._in_path("a\ud800/b") == "a%3F%2Fb"
 
