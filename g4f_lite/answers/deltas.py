@@ -235,17 +235,23 @@ Where = tuple[type[Any], int, int]  # the kind of delta, its choice, and its too
 
 # What the fields of a delta must be; everything that is made of an answer relies on it.
 _FIELDS: dict[type, tuple[tuple[str, str, tuple[type, ...]], ...]] = {
-    Reasoning: (("text", "str", (str,)),),
+    Reasoning: (("text", "str", (str,)), ("name", "str or None", (str, type(None)))),
     Refusal: (("text", "str", (str,)),),
     Revision: (("text", "str", (str,)),),
     ToolCallDelta: (
         ("index", "int", (int,)),
         ("arguments", "str", (str,)),
         *((name, "str or None", (str, type(None))) for name in ("id", "name")),
+        ("type", "str", (str,)),
+        ("extra", "dict", (dict,)),
     ),
     Attached: (("fields", "dict", (dict,)),),
     ImageResponse: (("alt", "str", (str,)),),
-    Identity: tuple((name, "str or None", (str, type(None))) for name in ("id", "model", "system_fingerprint")),
+    Identity: (
+        *((name, "str or None", (str, type(None))) for name in ("id", "model", "system_fingerprint")),
+        ("created", "int or None", (int, type(None))),
+        ("extra", "dict", (dict,)),
+    ),
     Usage: (
         *((name, "int", (int,)) for name in COUNTS[:3]),
         *((name, "int or None", (int, type(None))) for name in COUNTS[3:]),

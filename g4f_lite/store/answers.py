@@ -234,7 +234,7 @@ class AnswerStore:
 
     def bytes(self) -> int:
         """Return how many bytes the answers take."""
-        return int(self.database.rows("SELECT total(value) FROM facts WHERE name = 'bytes'")[0][0])
+        return int(self.database.rows("SELECT CAST(total(value) AS INTEGER) FROM facts WHERE name = 'bytes'")[0][0])
 
     def close(self) -> None:
         """Close the file."""

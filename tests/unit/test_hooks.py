@@ -132,7 +132,11 @@ FIELDS: list[tuple[Any, str]] = [
     (ToolCallDelta("a"), "ToolCallDelta with index='a'; make it int"),  # type: ignore[arg-type]
     (ToolCallDelta(0, arguments={}), "ToolCallDelta with arguments={}; make it str"),  # type: ignore[arg-type]
     (ToolCallDelta(0, name=3), "ToolCallDelta with name=3; make it str or None"),  # type: ignore[arg-type]
+    (ToolCallDelta(0, extra=[3]), "ToolCallDelta with extra=[3]; make it dict"),  # type: ignore[arg-type]
+    (Reasoning("a", name=[3]), "Reasoning with name=[3]; make it str or None"),  # type: ignore[arg-type]
     (Identity(model=3), "Identity with model=3; make it str or None"),  # type: ignore[arg-type]
+    (Identity(created="3"), "Identity with created='3'; make it int or None"),  # type: ignore[arg-type]
+    (Identity(extra=[3]), "Identity with extra=[3]; make it dict"),  # type: ignore[arg-type]
     (ImageResponse("/a.png", None), "ImageResponse with alt=None; make it str"),  # type: ignore[arg-type]
     (ImageResponse([]), "ImageResponse without a URL; leave it out where there is no image"),
     (Attached(["a"]), "Attached with fields=['a']; make it dict"),  # type: ignore[arg-type]
