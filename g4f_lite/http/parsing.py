@@ -20,8 +20,8 @@ MAX_EVENT_BYTES = 1024 * 1024  # of all data lines of an event
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before an answer: a byte order mark, white space
 MAX_JSON_DEPTH = 200
-MAX_JSON_PARTS = 1_000_000  # objects and lists: each takes many times its bytes, and time that no limit can end
-MAX_JSON_VALUES = 4_000_000  # those in them, by the commas; a text that is kept has not so many either
+MAX_JSON_PARTS = 200_000  # objects and lists: each takes many times its bytes, and time that no limit can end
+MAX_JSON_VALUES = 1_000_000  # those in them, by the commas; no text that a model writes has so many
 _LONG_NUMBER = rf"(?<!\d)\d{{{MAX_DIGITS + 1}}}"
 _decode = json.JSONDecoder().raw_decode  # json.loads without its two searches for blanks, a fifth of its time
 

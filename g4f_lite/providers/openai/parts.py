@@ -25,6 +25,7 @@ _UNREADABLE_THOUGHT = Reasoning("")
 _OTHER_NAMES = ("response", "answer", "output", "output_text", "generated_text", "completion", "token")
 # What may hold a piece of an answer, or a whole chunk, in other APIs and in gateways.
 _HOLDERS = (*_OTHER_NAMES, "candidates", "choice", "data", "generations", "outputs", "result")
+MOST_IMAGES = 10_000  # of one piece of an answer
 # Fields of a part that have nothing of the answer.
 _ABOUT_PART = frozenset({"type", "index", "id", "annotations", "citations", "logprobs", "status"})
 
@@ -121,8 +122,10 @@ def image_urls(images: Any) -> list[str]:
 def read_images(images: Any) -> list[str]:
     """List the addresses of images beside a text.
 
-    :raises ResponseFormatError: if one has none that could be fetched
+    :raises ResponseFormatError: if one has none that could be fetched, or there are very many
     """
+    if isinstance(images, list) and len(images) > MOST_IMAGES:
+        raise ResponseFormatError(f"more than {MOST_IMAGES:,} images came at once")
     urls = image_urls(images)
     if len(urls) < sum(map(is_said, images if isinstance(images, list) else [images])):
         raise unreadable("an image", images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _BEGINNING = 4  # characters of a message that is shorter, which the text must have somewhere
 _MOST_SEARCHED = 1 << 16  # characters of a text
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 
 class TextSoFar:
@@ -26,8 +27,8 @@ class TextSoFar:
         self._count()
         if len(whole) >= self._length and whole.startswith(text := "".join(self.pieces)):
             return whole[len(text) :]
-        solid = "".join(whole.split())
-        return None if len(solid) > self._solid or not self._has(solid[:_BEGINNING]) else ""
+        beginning = "".join(whole.split(None, _BEGINNING)[:_BEGINNING])[:_BEGINNING]
+        return None if _solid(whole) > self._solid or not self._has(beginning) else ""
 
     def _has(self, beginning: str) -> bool:
         """Return whether the pieces have the beginning of a text; also if there are too many to look."""
@@ -36,5 +37,10 @@ class TextSoFar:
     def _count(self) -> None:
         for place in range(self._counted, len(self.pieces)):
             self._length += len(self.pieces[place])
-            self._solid += len("".join(self.pieces[place].split()))
+            self._solid += _solid(self.pieces[place])
         self._counted = len(self.pieces)
+
+
+def _solid(text: str) -> int:
+    """Count the characters that are not blank, without the memory that millions of words would take."""
+    return len(text) - sum(map(text.count, _BLANKS))

@@ -201,7 +201,7 @@ def index_in(fields: dict[str, Any]) -> int | None:
 
 
 def _letters(text: str) -> int:
-    return sum(map(len, text.split()))
+    return len(text) - sum(map(text.count, " \t\r\n"))
 
 
 def _hash_of_value(arguments: str) -> int:
