@@ -11,8 +11,9 @@ _GROWING = frozenset(
     {"arguments", "content", "data", "input", "reasoning", "refusal", "signature", "summary", "text"}
     | {"thinking", "transcript"}
 )
-OBJECT_BYTES = 64  # of a text, a list or an object, even an empty one
-NUMBER_BYTES = 16
+OBJECT_BYTES = 64  # of a list or an object, even an empty one
+TEXT_BYTES = 32
+NUMBER_BYTES = 8
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -89,7 +90,7 @@ def copied(value: Any) -> Any:
 def size_of(value: Any) -> int:
     """Give about the bytes that a JSON value takes in memory."""
     if isinstance(value, str):
-        return OBJECT_BYTES + len(value)
+        return TEXT_BYTES + len(value)
     if isinstance(value, dict):
         return OBJECT_BYTES + sum(len(key) + size_of(inner) for key, inner in value.items())
     if isinstance(value, list):

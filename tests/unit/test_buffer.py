@@ -20,7 +20,7 @@ from g4f_lite import (
     Usage,
 )
 from g4f_lite.answers import buffer
-from g4f_lite.answers.attached import OBJECT_BYTES
+from g4f_lite.answers.attached import TEXT_BYTES
 from g4f_lite.answers.buffer import COMPACT_BYTES, MAX_ATTACHED_BYTES, MAX_BYTES, Buffer
 from g4f_lite.answers.deltas import Attached, Delta, Identity, OtherChoice, Revision
 
@@ -221,10 +221,10 @@ def test_tool_calls_without_number_are_bounded(monkeypatch: pytest.MonkeyPatch) 
 def test_lists_of_nothing_are_bounded_too(nothing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buffer, "MAX_ATTACHED_BYTES", 1_000_000)
     collected = Buffer()
-    for _ in range(20):
+    for _ in range(40):
         collected.add(Attached({"notes": [nothing for _ in range(1000)]}))
     assert collected.too_long
-    assert len(collected.attached["notes"]) <= 1_000_000 // OBJECT_BYTES
+    assert len(collected.attached["notes"]) <= 1_000_000 // TEXT_BYTES
 
 
 def test_other_choices_are_bounded_together() -> None:

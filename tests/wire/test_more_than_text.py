@@ -8,6 +8,7 @@ import pytest
 
 from g4f_lite import Identity, Reasoning, ResponseFormatError, RetryPolicy, StreamInterruptedError, Usage
 from g4f_lite.answers.images import ImageResponse
+from g4f_lite.providers.openai.answer import MAX_EVENT_PARTS
 
 from .conftest import Ask, Provide
 from .openai_answers import STOP, data, piece, streamed, whole
@@ -213,3 +214,10 @@ def test_after_thoughts_that_nobody_can_read_nothing_is_sent_again(delta: dict[s
     with RawServer(serve) as server, pytest.raises(StreamInterruptedError):
         provide(server, retry=policy).create(messages="hi")
     assert len(server.requests) == 1
+
+
+def test_an_event_of_very_many_parts_is_refused(provide: Provide) -> None:
+    answer = streamed(piece({"content": "a", "own": [[]] * MAX_EVENT_PARTS}, "stop"))
+    told = "more than 100,000 objects and lists"
+    with RawServer(every(answer)) as server, pytest.raises(ResponseFormatError, match=told):
+        provide(server).create(messages="hi")
