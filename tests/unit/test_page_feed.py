@@ -27,6 +27,7 @@ IMAGE = f"![a cat](data:image/png;base64,{'iVBOR' * (MEGABYTE // 5)}) below"
 SCRIPT = """
 import { readFileSync } from "node:fs";
 import { Feed } from "./feed.js";
+import { shown } from "./signs.js";
 import * as smd from "./smd.js";
 
 const told = [], open = [];
@@ -34,8 +35,11 @@ const renderer = {
   data: null,
   add_token: (_, type) => told.push(open[open.push(["begin", type, []]) - 1]),
   end_token: () => (told.push(["end"]), open.pop()),
-  add_text: (_, text) => (told.at(-1)[0] === "text" ? (told.at(-1)[1] += text) : told.push(["text", text])),
-  set_attr: (_, type, value) => open.at(-1)[2].push([type, value]),
+  add_text(_, text) {
+    if (told.at(-1)[0] !== "text") told.push(["text", ""]);
+    told.at(-1)[1] += shown(text);
+  },
+  set_attr: (_, type, value) => open.at(-1)[2].push([type, shown(value)]),
 };
 const plain = () => {
   const parser = smd.parser(renderer);
@@ -56,19 +60,41 @@ console.log(JSON.stringify(results));
 TEXTS = [
     "# A title\n\nSome *text*, `code`, a [link](https://a.test/b) and ![an image](data:image/png;base64,AAAA).\n",
     f"```python\nprint('{SMILE}')\n```\n\n- one\n  1. two\n\n| a | b |\n|---|---|\n| c | d |\n\n---\n> quoted\n",
-    f"[long](https://a.test/{'b' * 5000}) and ![x](data:image/png;base64,{'A' * 3456}) ](no target) [open]",
+    f"[long](https://a.test/{'b' * 500}) and ![x](data:image/png;base64,{'A' * 3456}) ](no target)",
     f"https://a.test/{'b' * 5000} {'word ' * 1000}{SMILE * 1501}\n    {'code ' * 500}",
 ]
 # What the parser would not show, and what is shown of it.
 LOST = {
-    "[a](https://a.test/b": "a](https://a.test/b",
+    "[a](https://a.test/b": "[a](https://a.test/b",
     "![a](data:image/png;base64,AAAA": "a](data:image/png;base64,AAAA",
-    "[a](b\nbelow (it)": "a](bbelow (it)",
-    f"[a](https://a.test/{'b' * 5000}\nbelow": f"a](https://a.test/{'b' * 5000}below",
+    "[a](b\nbelow (it)": "[a](bbelow (it)",
+    f"[a](https://a.test/{'b' * 5000}\nbelow": f"[a](https://a.test/{'b' * 5000}below",
     "```python\nprint(1)```": "print(1)```",
     "```python\nprint(1)```\nprint(2)\n```\nbelow": "print(1)```\nprint(2)below",
 }
+# Signs that mean nothing, which are text, and some that do.
+WITH_SIGNS = {
+    "Set max_tokens of snake_case, _private and __dunder": "Set max_tokens of snake_case, _private and __dunder",
+    "f(x)[0] = y[1], {a: [1, [2]]}, (0, 1] and if [ -f x": "f(x)[0] = y[1], {a: [1, [2]]}, (0, 1] and if [ -f x",
+    "call(*args, **kwargs) or 2 * 3 * 4, ~/a and ~b~": "call(*args, **kwargs) or 2 * 3 * 4, ~/a and ~b~",
+    "from $5 to $10, `code and ``more` or `open": "from $5 to $10, code and ``more or `open",
+    "handlers[name](*args, **kwargs)": "handlers[name](*args, **kwargs)",
+    "*it _and_ more* **bold *and* more** ***both*** ~~gone~~ `a_b[0]`": "it and more bold and more both gone a_b[0]",
+    "*one (*two* **three": "*one (two **three",
+    "- [ ] a_b\n- [x] c[0]\n* d": " a_b c[0]d",
+    "[a_b [c]](https://a.test/x_(y)) and ![d_e](https://a.test/f_g)": "a_b [c] and d_e",
+    "> # a_b\n\n***\n\n| c_d | [e] |\n|---|---|\n": "a_b c_d  [e] ",
+    "https://a.test/b_c_d and **https://a.test/e_f**": "https://a.test/b_c_d and https://a.test/e_f",
+    "$$\na_1\n$$\n\n$b_2$ and $$c_3 * d$$": "a_1\nb_2 and $c_3 * d$",
+}
+SIGNS = {
+    "stars": "*a " * (LONG // 3),
+    "stars and underscores": "*_" * (LONG // 2),
+    "brackets": "[a](" * (LONG // 4),
+    "lists": "- " * (LONG // 2),
+}
 HEAVY = {
+    **SIGNS,
     "an image": IMAGE,
     "a target without an end": "[x](https://a.test/" + "a" * MEGABYTE,
     "the language of code": "```" + "a" * LONG,
@@ -88,7 +114,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if NODE is None:
         pytest.skip("Node is not on this machine")
     folder = tmp_path_factory.mktemp("page")
-    for name in ("feed.js", "smd.js"):
+    for name in ("feed.js", "signs.js", "smd.js"):
         (folder / name).write_bytes((files("g4f_lite.contrib.server") / "page" / name).read_bytes())
     (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
     (folder / "script.js").write_text(SCRIPT, encoding="utf-8")
@@ -115,6 +141,12 @@ def test_a_text_is_read_as_the_parser_reads_it(folder: Path, text: str) -> None:
 def test_what_does_not_end_on_its_line_is_text(folder: Path, text: str) -> None:
     for result in run(folder, *(("fed", text, step) for step in (len(text), 999, 1))):
         assert "".join(told[1] for told in result["told"] if told[0] == "text") == LOST[text]
+
+
+@pytest.mark.parametrize("text", WITH_SIGNS)
+def test_signs_that_mean_nothing_are_text(folder: Path, text: str) -> None:
+    for result in run(folder, *(("fed", text, step) for step in (len(text), 3, 1))):
+        assert "".join(told[1] for told in result["told"] if told[0] == "text") == WITH_SIGNS[text]
 
 
 @pytest.mark.parametrize("kind", HEAVY)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import re
 from functools import lru_cache
 from importlib.resources import files
 
 from .request import Request, Response
 
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
-_SCRIPTS = ("api.js", "app.js", "feed.js", "render.js", "scrolling.js", "settings.js", "smd.js", "talks.js", "words.js")
+_SCRIPTS = (
+    "api.js",
+    "app.js",
+    "feed.js",
+    "render.js",
+    "scrolling.js",
+    "settings.js",
+    "signs.js",
+    "smd.js",
+    "talks.js",
+    "words.js",
+)
 _ADDRESSES = {"/": "index.html", **{f"/page/{name}": name for name in (*_SCRIPTS, "style.css")}}
 
 # Answers are hostile text: only the page's own script runs, and nothing is loaded from elsewhere.
@@ -23,6 +36,7 @@ _HEADERS = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cache-Control", "no-cache"),
+    ("Vary", "Accept-Encoding"),
 ]
 
 
@@ -31,8 +45,9 @@ def page(request: Request) -> Response | None:
     name = _ADDRESSES.get(request.path)
     if name is None or request.method not in ("GET", "HEAD"):
         return None
-    data, tag = _read(name)
-    headers = [*_HEADERS, ("ETag", tag)]
+    is_small = re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", request.header("Accept-Encoding")) is not None
+    data, tag = _read(name, is_small)
+    headers = [*_HEADERS, ("ETag", tag), *([("Content-Encoding", "gzip")] if is_small else [])]
     if request.header("If-None-Match") == tag:
         return Response(304, [], headers)
     media_type = f"{_TYPES[name.rpartition('.')[2]]}; charset=utf-8"
@@ -40,6 +55,11 @@ def page(request: Request) -> Response | None:
 
 
 @lru_cache
-def _read(name: str) -> tuple[bytes, str]:
+def _read(name: str, is_small: bool) -> tuple[bytes, str]:
+    """Read a file, and give it with its tag.
+
+    :param is_small: whether to compress it
+    """
     data = (files("g4f_lite.contrib.server") / "page" / name).read_bytes()
+    data = gzip.compress(data, mtime=0) if is_small else data
     return data, f'"{hashlib.sha256(data).hexdigest()[:16]}"'

@@ -11,7 +11,7 @@ import pytest
 import requests
 from werkzeug.test import Client
 
-from g4f_lite.contrib.server import create_app
+from g4f_lite.contrib.server import create_app, pages
 from g4f_lite.emulator import Emulator
 from g4f_lite.testing import Scripted
 
@@ -316,6 +316,18 @@ def test_the_page_runs_nothing_but_its_own_script(server: Served) -> None:
     again = server.get("/", headers={"If-None-Match": response.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert server.get("/", method="HEAD").content == b""
+
+
+def test_the_page_is_small(server: Served) -> None:
+    sizes = []
+    for path in pages._ADDRESSES:
+        plain, small = (server.get(path, headers={"Accept-Encoding": coding}) for coding in ("gzip;q=0", "br, gzip"))
+        assert plain.content == small.content
+        assert int(plain.headers["Content-Length"]) == len(plain.content)
+        assert plain.headers["ETag"] != small.headers["ETag"]
+        sizes.append(int(small.headers["Content-Length"]))
+    assert len(sizes) == 12
+    assert 10_000 < sum(sizes) < 30_000
 
 
 def test_a_log_without_secrets(serve: Serve) -> None:

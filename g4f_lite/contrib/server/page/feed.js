@@ -1,5 +1,6 @@
 // The way into the Markdown parser, which reads all that it has not decided about again with each character: text of
 // this kind must not grow.  An image that is written into an answer has a million of them in its target.
+import { Signs } from "./signs.js";
 import * as smd from "./smd.js";
 
 const PARTS = /[^\n]{1,1000}|\n/gu; // of whole characters
@@ -9,17 +10,23 @@ const MOST = 1000; // that may be undecided; what is longer is an image, a link,
 export class Feed {
   constructor(renderer) {
     this.parser = smd.parser(renderer);
+    this.signs = new Signs();
     this.target = []; // of the image or link that has begun, once it is long
     this.length = 0; // of the text, without such targets
   }
 
   write(piece) {
-    for (const part of piece.match(PARTS) ?? []) this.#write(part);
+    this.#writeAll(this.signs.write(piece));
   }
 
   end() {
+    this.#writeAll(this.signs.end());
     this.#endLine();
     if (this.parser.pending || this.parser.text) smd.parser_write(this.parser, "\n");
+  }
+
+  #writeAll(text) {
+    for (const part of text.match(PARTS) ?? []) this.#write(part);
   }
 
   #write(part) {

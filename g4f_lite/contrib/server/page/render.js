@@ -1,5 +1,6 @@
 // Answers as a page: streaming Markdown into elements, and nothing that the text could do by itself.
 import { Feed } from "./feed.js";
+import { shown } from "./signs.js";
 import * as smd from "./smd.js";
 import { text } from "./words.js";
 
@@ -15,7 +16,7 @@ const MOST_ELEMENTS = 10_000; // of an answer, which take a tab some seconds
 export class Markdown {
   constructor(root) {
     const renderer = smd.default_renderer(root);
-    const { add_token, end_token, set_attr } = renderer;
+    const { add_text, add_token, end_token, set_attr } = renderer;
     const isShared = []; // by its depth, whether a token has no element of its own
     let elements = 0;
     const share = (data, element) => {
@@ -42,7 +43,9 @@ export class Markdown {
       if (type === smd.TABLE) focusable(node(data));
       if (type === smd.CHECKBOX) node(data).setAttribute("aria-label", text("done"));
     };
-    renderer.set_attr = (data, type, value) => {
+    renderer.add_text = (data, words) => add_text(data, shown(words));
+    renderer.set_attr = (data, type, given) => {
+      const value = shown(given);
       const element = node(data);
       const isTarget = type === smd.HREF || type === smd.SRC;
       if (isShared[data.index]) {
