@@ -17,6 +17,7 @@ _OF_CLIENT = ("output", "repairs", "approve", "on_tool", "max_turns")
 _MAY_BE_SECRET = ("extra_headers", "extra_query", "extra_body")
 _NUMBERS = {"temperature", "top_p", "presence_penalty", "frequency_penalty"}
 _WHOLE_NUMBERS = {"max_tokens", "max_completion_tokens", "seed"}
+_WITHOUT_IMAGE = "begin a conversation without it"
 _SEVERAL = "this gives one answer; client.chat.completions.create(n=…) gives several"
 _OTHER_PROVIDER = (
     "provider= of another provider is not an option here: ask that provider itself, or g4f_lite.Client().ask(…, "
@@ -144,7 +145,17 @@ class Prompt:
                 if (kind := part.get("type", "text")) != "text":
                     what = "an image" if kind == "image_url" else repr(kind)
                     do = "leave out images=" if remedy is None else remedy()
-                    raise ValueError(f"{owner} accepts only text, and a message contains {what}; {do}")
+                    which = "a message"
+                    if message is not self.messages[-1]:
+                        which, do = "an earlier message", do.replace("leave out images=", _WITHOUT_IMAGE)
+                    raise ValueError(f"{owner} accepts only text, and {which} contains {what}; {do}")
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a message contains an image."""
+        contents = (message.get("content") for message in self.messages)
+        parts = (part for content in contents if isinstance(content, list) for part in content)
+        return any(part.get("type") == "image_url" for part in parts)
 
 
 def _checked_timeout(timeout: TimeoutLike) -> Timeout | tuple[float | None, float | None] | None:

@@ -29,6 +29,7 @@ class BatchUsage:
     :param failures: how many failed
     :param retries: how many times a prompt was sent again
     :param cut: how many answers a limit of tokens, or the service's filter, cut
+    :param empty: how many answers have no text: reasoning alone, or calls of tools
     :param refused: how many prompts the model refused
     :param prompt_tokens: tokens of the prompts that were sent, as the service reports them
     :param completion_tokens: tokens of their answers
@@ -44,6 +45,7 @@ class BatchUsage:
     failures: int = 0
     retries: int = 0
     cut: int = 0
+    empty: int = 0
     refused: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -57,6 +59,7 @@ class BatchUsage:
             self.done += 1
             self.failures += result.error is not None
             self.cut += result.is_cut
+            self.empty += result.text == ""
             self.refused += result.refusal is not None
             if result.answer is not None:
                 name = result.provider or ""
@@ -243,11 +246,13 @@ def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
 
 
 def told_of_no_answers(results: Iterable[Result[Any]]) -> str:
-    """Say how many texts are refusals of the model, and how many are cut, which look like others; "" if none is."""
+    """Say how many texts are refusals of the model, how many are cut, which look like others, and how many are ""."""
     given = [result for result in results if result.error is None]
     refused, cut = sum(result.refusal is not None for result in given), sum(result.is_cut for result in given)
     told = [f"the model refused {counted(refused, 'prompt')}"] if refused else []
     told += [f"{counted(cut, 'answer')} was cut" if cut == 1 else f"{counted(cut, 'answer')} were cut"] if cut else []
+    empty = sum(result.text == "" for result in given)
+    told += [f"{counted(empty, 'answer')} {'has' if empty == 1 else 'have'} no text"] if empty else []
     return " and ".join(told)
 
 

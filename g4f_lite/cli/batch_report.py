@@ -70,11 +70,12 @@ def told_after(usage: BatchUsage, failures: int, store: Path | None, spent: str 
     answered = usage.done - failures
     longer = "; the same command with --longer N gives N tokens to those of the limit" if store else ""
     cut = f"; {usage.cut:,} of the answers CUT, by a limit of tokens or a filter{longer}" if usage.cut else ""
+    nothing = f"; {usage.empty:,} of the answers WITHOUT A TEXT" if usage.empty else ""
     refused = f", {usage.refused:,} refused by the model" if usage.refused else ""
     kept = f"; kept in {store}" if store and answered and not known else ""
     empty = f", {counted(skipped, 'empty row')} not sent" if skipped else ""
     twice = f"; {usage.twice:,} answered first by another program, so that both paid" if usage.twice else ""
-    rest = f"{refused}{empty}{cut}{twice}{spent}{kept}"
+    rest = f"{refused}{empty}{cut}{nothing}{twice}{spent}{kept}"
     return f"{answered:,} answered{known}, {failures:,} failed{rest}"
 
 

@@ -13,7 +13,16 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from ..answers.deltas import shown
-from ..errors import AuthenticationError, G4FLiteError, HookError, ProviderError, RateLimitError, TransportError
+from ..errors import (
+    AuthenticationError,
+    G4FLiteError,
+    HookError,
+    ProviderError,
+    RateLimitError,
+    ResponseStatusError,
+    ServiceError,
+    TransportError,
+)
 from ..http.body import Body
 from ..http.checks import complete
 from ..http.exchange import Exchange
@@ -25,6 +34,7 @@ from .hooks import Hooks, Requests, mistake, naming, raise_mistake, wrong
 MAX_REFUSALS = 10  # of a key or login, which request() may catch in an attempt
 
 TOO_MANY = 429
+_OF_IMAGES = (400, 415, 422, 500)  # statuses of servers whose model takes no images; llama.cpp has the last one
 _END = object()
 
 
@@ -173,6 +183,9 @@ def _answered(provider: Sender, exchange: Exchange, prompt: Prompt, request: req
             provider.check_response(body, prompt)
     except BaseException as error:
         not_read(error, provider, exchange, body)
+        if type(error) in (ServiceError, ResponseStatusError) and body.status in _OF_IMAGES and prompt.has_images:
+            error.message += "; the messages contain an image, which the model may not take"
+            error.args = (error.message,)
         if observe is not None and body.status == TOO_MANY:
             observe(body.status, _naming_wait(error, body.headers))
         raise

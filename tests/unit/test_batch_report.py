@@ -103,6 +103,7 @@ def test_cut_answers_and_refusals_are_told_at_the_end() -> None:
     assert told_after(BatchUsage(done=20, cut=19, refused=2), 0, None) == (
         "20 answered, 0 failed, 2 refused by the model; 19 of the answers CUT, by a limit of tokens or a filter"
     )
+    assert told_after(BatchUsage(done=2, empty=1), 0, None) == "2 answered, 0 failed; 1 of the answers WITHOUT A TEXT"
 
 
 @pytest.mark.parametrize(("stored", "told"), [(0, ""), (2, "this run took ")])

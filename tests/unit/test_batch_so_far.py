@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from g4f_lite import Client, Prompt, Refusal
+from g4f_lite import Client, Finish, Prompt, Reasoning, Refusal
 from g4f_lite.batch.run import Run
 from g4f_lite.messages import last_user_message
 
@@ -199,12 +199,18 @@ class Odd(Shout):
     def begin(self, prompt: Prompt) -> Iterator[Any]:
         if last_user_message(prompt.messages) == "refuse":
             yield Refusal("I cannot do that.")
+        if last_user_message(prompt.messages) == "think":
+            yield from (Reasoning("hm"), Finish("stop"))
+            return
         yield from super().begin(prompt)
 
 
 def test_refusals_and_cut_texts_among_the_answers_are_a_warning(recwarn: pytest.WarningsRecorder) -> None:
     Client(Odd()).map(["one", "refuse", "cut 1", "cut 2"], workers=1).texts()
-    Client(Odd()).map(["one", "cut 1"], workers=1).texts()
+    Client(Odd()).map(["one", "cut 1", "think"], workers=1).texts()
     end = "; result.refusal and result.is_cut tell these texts from others"
-    told = [f"the model refused 1 prompt and 2 answers were cut{end}", f"1 answer was cut{end}"]
+    told = [
+        f"the model refused 1 prompt and 2 answers were cut{end}",
+        f"1 answer was cut and 1 answer has no text{end}",
+    ]
     assert [str(warning.message) for warning in recwarn] == told

@@ -20,6 +20,7 @@ from g4f_lite import (
     ServiceError,
 )
 from g4f_lite.emulator import Emulator
+from g4f_lite.messages import image_part
 from g4f_lite.providers.registry import make_provider
 
 from .ai_engine_site import (
@@ -336,6 +337,11 @@ def test_nothing_of_a_user_is_a_bad_argument(site: AiEngine) -> None:
 def test_pictures_are_refused_at_the_call(site: AiEngine) -> None:
     with pytest.raises(ValueError, match=r"AiEngine accepts only text, and a message contains an image"):
         site.create_generator(messages="What is this?", images=[PNG])
+    asked = {"role": "user", "content": [image_part(PNG)]}
+    turns = [asked, {"role": "assistant", "content": "A cat."}, {"role": "user", "content": "Sure?"}]
+    told = r"text, and an earlier message contains an image; begin a conversation without it$"
+    with pytest.raises(ValueError, match=told):
+        site.create_generator(messages=turns)
 
 
 def test_options_are_refused_at_the_call(site: AiEngine) -> None:

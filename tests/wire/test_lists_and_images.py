@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 import time
@@ -30,7 +31,7 @@ from g4f_lite.http.exchange import Exchange
 from g4f_lite.prompt import Prompt
 
 from .conftest import Provide
-from .openai_answers import HELLO, whole
+from .openai_answers import HELLO, refused, whole
 from .raw_server import Connection, RawServer, every, length
 
 PIXEL = "iVBORw0KGgo="
@@ -243,3 +244,15 @@ def test_the_total_of_an_image_is_that_of_all_members_of_a_chain_together(
             Client(chain).images.generate("a cat", timeout=1 if is_given else None)
         assert time.monotonic() - began_at < 1.8
         assert [getattr(error, "seconds", None) for error in caught.value.errors] == pytest.approx([0.5, 0.5], abs=0.1)
+
+
+def test_what_may_be_refused_for_an_image_says_so(provide: Provide) -> None:
+    with RawServer(every(refused({"message": "content must be a string"}))) as server:
+        asker = provide(server)
+        for images, advice in (
+            (None, ""),
+            (base64.b64decode(PIXEL), "; the messages contain an image, which the model may not take"),
+        ):
+            with pytest.raises(ServiceError) as caught:
+                asker.ask("What is this?", images=images)
+            assert str(caught.value) == f"OpenAICompatible, prompt: content must be a string{advice}"
