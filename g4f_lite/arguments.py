@@ -295,6 +295,11 @@ def service_of(name: str) -> str | None:
     return _SERVICES.get(first[0])
 
 
+def called_otherwise(option: str) -> str:
+    """Return what to write for an option that this library has under another name; "" if it has none."""
+    return f"; write {_OF_A_CALL[option]}=" if option in _OF_A_CALL else ""
+
+
 def unknown_name(kind: str, name: str, known: Sequence[str], owner: str) -> str:
     """Return an error message for an unknown name, with what to do instead or with similar names.
 

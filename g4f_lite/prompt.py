@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from .arguments import check_name, check_proxy
+from .arguments import called_otherwise, check_name, check_proxy
 from .messages import Image, Message, Messages, json_copy, to_messages
 from .timeout import ALONE, Allowance, CallRetry, Timeout, TimeoutLike, check_retry
 
@@ -192,7 +192,10 @@ def _checked(name: str, value: Any) -> Any:
         raise TypeError(_OTHER_PROVIDER)
     if name == "tools":
         _check_tools(value)
-    copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
+    try:
+        copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
+    except TypeError as error:
+        raise TypeError(f"{error}{called_otherwise(name)}") from None
     kinds = int if name in _WHOLE_NUMBERS else (int, float)
     if name in _WHOLE_NUMBERS | _NUMBERS and (not isinstance(copied, kinds) or isinstance(copied, bool)):
         raise TypeError(f"{name} must be a {'whole ' if kinds is int else ''}number, not {value!r:.80}")

@@ -181,6 +181,11 @@ def test_what_other_libraries_call_an_argument_is_named_with_ours(option, instea
         Client(Plain()).ask("x", **{option: "y"})
 
 
+def test_so_it_is_where_its_value_cannot_be_sent():
+    with pytest.raises(TypeError, match=r"the option image is of type bytes, .* as JSON; write images=$"):
+        Client(Plain()).ask("x", image=b"PNG")
+
+
 def test_what_is_written_by_position_belongs_behind_a_name():
     with pytest.raises(TypeError, match=r"Client takes one provider, or a list; .* as in Client\(…, model=…\)$"):
         Client("groq", "llama-3.3")
