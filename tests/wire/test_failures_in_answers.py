@@ -382,3 +382,10 @@ def test_a_service_that_failed_itself_is_told_from_one_that_refuses_a_prompt(
     assert may_pass(caught.value) is (status is not None)
     if status is not None:
         assert caught.value.status == status
+
+
+def test_a_web_page_may_be_that_of_another_address() -> None:
+    page = length(b"<!doctype html><h1>Welcome", "Content-Type: text/html")
+    with RawServer(every(page)) as server, pytest.raises(ResponseFormatError) as caught:
+        OpenAICompatible(f"{server.url}/v1", model="m").ask("hi")
+    assert str(caught.value).endswith(f"a web page: 'Welcome'; the address may be wrong, which is {server.url}/v1 here")

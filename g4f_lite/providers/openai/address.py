@@ -133,6 +133,7 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
     if "base_url=" in error.message.lower() or not isinstance(error, ProviderError):
         return
     hint = version_hint(base_url) or _model_hint(base_url)
+    is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
     if hint is None:
         advice = ""
         if error.step == "bootstrap" and error.status in NO_SUCH_PAGE:
@@ -141,11 +142,12 @@ def explain_address(error: G4FLiteError, base_url: str) -> None:
             advice = f"status 404 often means a wrong address, which is {base_url} here"
             if error.step == "image":
                 advice = "this server probably generates no images; name a provider that does, for example openai"
+        elif is_page:
+            advice = f"the address may be wrong, which is {base_url} here"
         if advice:
             error.message = f"{error.message}; {advice}"
             error.args = (error.message,)
         return
-    is_page = isinstance(error, ResponseFormatError) and "web page" in error.message
     if error.status in NO_SUCH_PAGE or is_page or re.search(_NO_SUCH_ENDPOINT, error.message):
         error.message = f"{error.message}; {hint}"
         error.args = (error.message,)
