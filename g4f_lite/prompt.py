@@ -195,7 +195,7 @@ def _checked(name: str, value: Any) -> Any:
     try:
         copied = json_copy(value, f"the option {name}", number_names=True)  # of tokens in logit_bias
     except TypeError as error:
-        raise TypeError(f"{error}{called_otherwise(name)}") from None
+        raise TypeError(str(error) if "write " in str(error) else f"{error}{called_otherwise(name)}") from None
     kinds = int if name in _WHOLE_NUMBERS else (int, float)
     if name in _WHOLE_NUMBERS | _NUMBERS and (not isinstance(copied, kinds) or isinstance(copied, bool)):
         raise TypeError(f"{name} must be a {'whole ' if kinds is int else ''}number, not {value!r:.80}")

@@ -45,7 +45,7 @@ export class Markdown {
     };
     renderer.add_text = (data, words) => add_text(data, shown(words));
     renderer.set_attr = (data, type, given) => {
-      const value = shown(given);
+      const value = type === smd.HREF || type === smd.SRC ? shown(given).replace(/ "[^"]*"$|^ | $/g, "") : shown(given);
       const element = node(data);
       const isTarget = type === smd.HREF || type === smd.SRC;
       if (isShared[data.index]) {

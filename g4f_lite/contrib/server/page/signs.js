@@ -1,20 +1,21 @@
 // The signs of Markdown that mean something.  The parser takes each star, underscore and bracket for the beginning of
 // something, and drops those that nothing ends, as in max_tokens, f(x)[0] and **kwargs.  Here these become characters
-// that mean nothing to it, until `shown` makes them signs again.  What is undecided waits, at most for its line.
+// that mean nothing to it, until `shown` makes them signs again: one for one, so that nothing is lost where they were
+// taken for something else.  What is undecided waits, at most for its line.
 
 const LONGEST = 500; // characters in which emphasis, code or a formula must end
 const LONGEST_LINK = 1_000;
 const LONGEST_LEAD = 100;
-const SIGNS = "*_~[]`$";
+const SIGNS = "*_~[]`$()<\\\t";
 const FIRST = 0xfdd0; // of the characters in their place, which Unicode leaves to programs
-const PLAIN = /^[^*_~[\]`$!\\h\n]+/;
+const PLAIN = /^[^*_~[\]`$!\\<h\n]+/;
 const URL_BEGINS = /^https?:\/\//;
-const URL = /^[^\s*<>"]+/;
+const URL = /^[^\s*<>"'`)\]]+/;
 const LEAD = /^[\s>]*(?:(?:[-+*]|\d{1,9}[.)])\s+[\s>]*)*$/; // what may stand before the text of a block
 const RULE = /^(?:(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const TEXT_OF_LINK = String.raw`^!?\[(?:[^[\]\\]|\\.|\[[^[\]]*\])*\]`;
 const WHOLE_TEXT = new RegExp(TEXT_OF_LINK);
-const LINK = new RegExp(String.raw`${TEXT_OF_LINK}\(\s*([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:\s+"[^"]*")?\s*\)`);
+const LINK = new RegExp(String.raw`${TEXT_OF_LINK}\( ?([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?: "[^"]*")?) ?\)`);
 const IMAGE = new RegExp(String.raw`${TEXT_OF_LINK}(?=\(data:image/)`);
 const MAY_BE_LINK = new RegExp(String.raw`${TEXT_OF_LINK}(?:\(|$)`);
 const CODE = /^(`+)(?!`)[^]*?[^`]\1(?!`)/;
@@ -25,11 +26,11 @@ const PUNCTUATION = /[\p{P}\p{S}]/u;
 
 /** Make the signs of a text again of the characters in their place. */
 export function shown(text) {
-  return text.replace(/[\ufdd0-\ufdd6]/g, (character) => SIGNS[character.charCodeAt(0) - FIRST]);
+  return text.replace(/[\ufdd0-\ufddb]/g, (character) => SIGNS[character.charCodeAt(0) - FIRST]);
 }
 
 function hidden(text) {
-  return text.replace(/[*_~[\]`$]/g, (sign) => String.fromCharCode(FIRST + SIGNS.indexOf(sign)));
+  return text.replace(/[*_~[\]`$()<\\]/g, (sign) => String.fromCharCode(FIRST + SIGNS.indexOf(sign)));
 }
 
 export class Signs {
@@ -42,10 +43,11 @@ export class Signs {
   #search = null; // for the end of a run, as far as the text has come
   #target = null; // of the link that has begun: where it stands, and what is written for it
   #isURL = false;
+  #fence = null; // of a block of code: its quotes, and whether its lines are behind those of a list or a quotation
 
   /** Take a piece of a text, and return what is decided. */
   write(piece, isLast = false) {
-    this.#held += piece;
+    this.#held += piece.replace(/[\ufdd0-\ufddb]/g, "\ufffd");
     let decided = "";
     while (this.#held) {
       const step = this.#next(isLast);
@@ -87,6 +89,7 @@ export class Signs {
       this.#target = null;
       return [length, text];
     }
+    if (this.#fence) return this.#code(rest, isWhole);
     if (this.#isURL) return this.#url(rest, isLast);
     const plain = PLAIN.exec(rest);
     if (plain) return [plain[0].length, plain[0]];
@@ -98,7 +101,12 @@ export class Signs {
         if (URL_BEGINS.test(rest)) return this.#url(rest, isLast);
         return !isWhole && ("https://".startsWith(rest) || rest === "http:/" || rest === "http:") ? null : [1, "h"];
       case "\\":
-        return rest.length < 2 && !isWhole ? null : [Math.min(2, rest.length), rest.slice(0, 2)];
+        if (rest.length < 2 && !isWhole) return null;
+        if (!PUNCTUATION.test(rest[1] ?? " ")) return [1, hidden("\\")];
+        return [2, rest.slice(0, 2)];
+      case "<":
+        if (/^<(?:b(?:r\s{0,9}\/?)?)?$/i.test(rest) && !isWhole) return null;
+        return [1, /^<br\s{0,9}\/?>/i.test(rest) ? "<" : hidden("<")];
       case "`":
         return this.#span(CODE, rest, isDecided);
       case "$":
@@ -123,8 +131,18 @@ export class Signs {
     }
     if (/^\*[ \t]/.test(rest)) return [2, rest.slice(0, 2)];
     if (/^`{1,2}$/.test(rest) && !isWhole) return null;
-    const [fence] = /^`{3,}/.exec(rest) ?? [];
-    if (fence) return [fence.length, fence];
+    const [quotes] = /^`{3,}/.exec(rest) ?? [];
+    if (quotes) {
+      if (!isWhole && rest.length <= LONGEST_LEAD) return null;
+      if (this.#lead.includes(">")) return [quotes.length, hidden(quotes)]; // the parser would not find its end
+      if (!rest.slice(quotes.length).includes("`")) {
+        this.#fence = { quotes, isInside: this.#lead !== "" };
+        return [rest.length, quotes + hidden(rest.slice(quotes.length))];
+      }
+      const [span] = CODE.exec(rest) ?? []; // code within a line, for which the parser takes one quote here
+      if (span) return [span.length, `\`${hidden(span.slice(quotes.length, -quotes.length))}\``];
+      return [quotes.length, hidden(quotes)];
+    }
     if (/^\$\$?$/.test(rest) && !isWhole) return null;
     if (/^\$\$\s*$/.test(rest)) return [rest.length, rest];
     if (/^\[(?:[ x]?|[ x]\])$/.test(rest) && !isWhole) return null;
@@ -134,7 +152,23 @@ export class Signs {
   #url(rest, isLast) {
     const [url] = URL.exec(rest) ?? [""];
     this.#isURL = url.length === rest.length; // more of it may come
-    return url ? [url.length, url] : this.#next(isLast);
+    return url ? [url.length, hidden(url)] : this.#next(isLast);
+  }
+
+  /** Return a line of a block of code, or a part of it, as text; or the line that ends it. */
+  #code(rest, isWhole) {
+    const { quotes, isInside } = this.#fence;
+    if (/^[\s>]*$/.test(this.#lead)) {
+      if (/^[ >]*`*\s*$/.test(rest) && rest.length <= LONGEST_LEAD) {
+        if (!isWhole) return null;
+        if (rest.replace(/^[ >]{0,20}/, "").trimEnd() === quotes && (isInside || /^ {0,3}`/.test(rest))) {
+          this.#fence = null;
+          return [rest.length, rest];
+        }
+      }
+    }
+    const text = hidden(rest);
+    return [rest.length, isInside ? text : text.replaceAll("\t", String.fromCharCode(FIRST + SIGNS.indexOf("\t")))];
   }
 
   /** Return a span of code or a formula with text in it; without an end its sign is text. */
@@ -155,10 +189,9 @@ export class Signs {
     const link = this.#target ? null : LINK.exec(rest) ?? IMAGE.exec(rest);
     if (link && link[0].length <= most) {
       const [text] = WHOLE_TEXT.exec(rest);
-      const target = link[1]?.replaceAll("(", "%28").replaceAll(")", "%29");
       const from = this.#at + text.length - 1;
-      // Of an image the bytes follow.
-      this.#target = { from, length: link[0].length - text.length + 1, text: target === undefined ? "]" : `](${target})` };
+      const tail = link[0].slice(text.length - 1); // of an image the bytes follow
+      this.#target = { from, length: tail.length, text: tail.length > 1 ? `](${hidden(tail.slice(2, -1))})` : tail };
       return [length, rest.slice(0, length)];
     }
     const isDecided = isWhole || rest.length > LONGEST_LINK;
