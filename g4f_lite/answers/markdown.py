@@ -38,6 +38,7 @@ _OUTSIDE_FENCES = rf"""(?x)
   | (?P<brace>  (?:(?<!\\)\\+)? \{{ )
   | (?P<tex>    {_COMMAND} )
   | (?P<tag>    {_TAG} )
+  | (?P<mark>   (?<!!) !+ (?= \[ [^\[\]\n]* \] (?!\s*[(\[]) ) )
   | (?P<image>  (?<!!) !+ (?=\[) )
   | (?P<link>   \] \s* \( (?!{_SAFE_LINK}) )
   | (?P<target> \] : (?![ \t]*{_SAFE_LINK}) )
@@ -151,9 +152,10 @@ def _up_to_the_end(opening: re.Match[str], lines: Iterator[str]) -> Iterator[str
     ticks = opening["ticks"]
     for line in lines:
         stripped = line.strip(blank)
-        if stripped.startswith(ticks) and not stripped.strip(ticks[0]):
-            return
         margin = len(line) - len(line.lstrip(blank))
+        is_code = margin > len(opening["margin"]) + 3  # as in a docstring
+        if stripped.startswith(ticks) and not stripped.strip(ticks[0]) and not is_code:
+            return
         yield line[min(margin, len(opening["margin"])) :]
 
 
@@ -197,7 +199,10 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
         return _DOLLAR if has_pair else given
     if kind == "struck":
         return f"~~{_safe_words(found['words'], has_pair)}~~"
-    if kind == "small":  # pandoc reads what is lowered or raised once more, with its entities as what they stand for
+    if kind in (
+        "mark",
+        "small",
+    ):  # pandoc reads what is lowered or raised once more, with its entities as what they stand for
         return _as_entities(given)
     if kind == "brace":  # of attributes, which some renderers know and others show
         return "&#92;" * ((len(given) - 1) // 2) + "&#123;"

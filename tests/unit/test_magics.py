@@ -115,6 +115,7 @@ ANSWER = "First\n\n```python\nprint(1)\n```\n\nthen\n\n```\nls\n```\n\n~~~PY\npr
         ("```\nprint(3)\n```", "print(3)"),
         ("```sh\nls\n```", None),
         ("no code", None),
+        ('```python\n"""\n    ```\n    f()\n    ```\n"""\nf()\n```', '"""\n    ```\n    f()\n    ```\n"""\nf()'),
         (f"```\nif a:\n\tb = 'c' #{TURNS} \x1b[2J\n```", "if a:\n\tb = 'c' #\ufffd } \ufffdif ok\ufffd \ufffd[2J"),
     ],
 )

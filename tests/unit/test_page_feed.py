@@ -81,7 +81,7 @@ WITH_SIGNS = {
     "handlers[name](*args, **kwargs)": "handlers[name](*args, **kwargs)",
     "(https://a.test/b_c_d), 'https://a.test/e_f_g'": "(https://a.test/b_c_d), 'https://a.test/e_f_g'",
     "a < b <T>, C:\\ d and the end \\": "a < b <T>, C:\\ d and the end \\",
-    "```py\nx[i](f(x))\n\t[a](b \"c\")\n    ```\n```\nd_e_f": "x[i](f(x))\n\t[a](b \"c\")\n    ```d_e_f",
+    '```py\nx[i](f(x))\n\t[a](b "c")\n    ```\n```\nd_e_f': 'x[i](f(x))\n\t[a](b "c")\n    ```d_e_f',
     "```rm -i *.log```\n\na": "rm -i *.loga",
     "````md\n```py\nx\n```\n````\na": "```py\nx\n```a",
     "- a\n  ```sh\n  ls *_x\n  ```\n- b": "als *_xb",

@@ -53,6 +53,7 @@ class Page(html.parser.HTMLParser):
         ("a <!-- b <?php", "a &lt;!-- b &lt;?php"),
         ("![x](http://e.test/?q=it)", "[x](http://e.test/?q=it)"),
         ("!!![x](http://e.test/)", "[x](http://e.test/)"),
+        ("if (![1, 2].a(b)) ![x]", "if (&#33;[1, 2].a(b)) &#33;[x]"),
         ("![x][1]\n\n[1]: http://e.test/", "[x][1]\n\n[1]: http://e.test/"),
         (f"![x]({IMAGE})", f"![x]({IMAGE})"),
         (f"![a\\](javascript:x)]({IMAGE})", f"![a&#92;&#93;&#40;javascript&#58;x&#41;]({IMAGE})"),
