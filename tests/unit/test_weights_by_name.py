@@ -53,6 +53,17 @@ class TestFromTheHub:
         assert Local.pull(NAME).read_bytes() == MODEL + b"newer"
         assert first.read_bytes() == MODEL
 
+    def test_files_of_one_name_in_several_folders_are_kept_apart(self, hub: FakeHub, cache: Path) -> None:
+        hub.files = {"q4/model.gguf": MODEL, "q8/model.gguf": MODEL + b"larger"}
+        for _ in range(2):
+            paths = [Local.pull(f"{NAME}/{file}") for file in hub.files]
+            assert [path.read_bytes() for path in paths] == [*hub.files.values()]
+        assert paths == [weights.find(f"{NAME}/{file}") for file in hub.files]
+        assert len(hub.delivered) == 2
+        for file in hub.files:
+            weights.remove(f"{NAME}/{file}")
+        assert [*(cache / "models").iterdir()] == []
+
     @pytest.mark.parametrize(
         ("name", "match"),
         [

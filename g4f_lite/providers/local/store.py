@@ -74,6 +74,8 @@ def place_of(file: PackageFile | HubFile | UrlFile) -> Path:
     """Return the path at which a file is kept."""
     if isinstance(file, HubFile):
         folder = f"models/{file.repository.replace('/', '--')}/{file.revision}"
+        if inner := file.file.rpartition("/")[0]:  # two of which may have files of one name
+            folder += f"/{hashlib.sha256(inner.encode('utf-8', 'replace')).hexdigest()[:16]}"
     else:
         folder = "" if isinstance(file, PackageFile) else f"models/url/{file.sha256[:16]}"
     return cache_directory() / folder / file.file_name
@@ -157,8 +159,8 @@ def remove(path: Path) -> None:
     """Remove a file of our own with all that belongs to it."""
     for each in (path, _record_place(path), lock_of(path)):
         each.unlink(missing_ok=True)
-    for folder in list(path.parents)[:2]:
-        if cache_directory() in folder.parents:
+    for folder in path.parents:
+        if cache_directory() / "models" in folder.parents:
             with contextlib.suppress(OSError):  # not empty
                 folder.rmdir()
 
