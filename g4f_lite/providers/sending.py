@@ -183,13 +183,19 @@ def _answered(provider: Sender, exchange: Exchange, prompt: Prompt, request: req
             provider.check_response(body, prompt)
     except BaseException as error:
         not_read(error, provider, exchange, body)
-        if type(error) in (ServiceError, ResponseStatusError) and body.status in _OF_IMAGES and prompt.has_images:
-            error.message += "; the messages contain an image, which the model may not take"
-            error.args = (error.message,)
+        if isinstance(error, ProviderError) and body.status in _OF_IMAGES and prompt.has_images:
+            _tell_of_images(error)
         if observe is not None and body.status == TOO_MANY:
             observe(body.status, _naming_wait(error, body.headers))
         raise
     return body
+
+
+def _tell_of_images(error: ProviderError) -> None:
+    """Say of a refusal for which no other reason is known that an image may be it."""
+    if type(error) in (ServiceError, ResponseStatusError):
+        error.message += "; the messages contain an image, which the model may not take"
+        error.args = (error.message,)
 
 
 def _naming_wait(error: BaseException, headers: Mapping[str, str]) -> Mapping[str, str]:
