@@ -83,6 +83,7 @@ WITH_SIGNS = {
     "a < b <T>, C:\\ d and the end \\": "a < b <T>, C:\\ d and the end \\",
     '```py\nx[i](f(x))\n\t[a](b "c")\n    ```\n```\nd_e_f': 'x[i](f(x))\n\t[a](b "c")\n    ```d_e_f',
     "```rm -i *.log```\n\na": "rm -i *.loga",
+    "```py\r\nx\r\n```\r\na": "xa",
     "````md\n```py\nx\n```\n````\na": "```py\nx\n```a",
     "- a\n  ```sh\n  ls *_x\n  ```\n- b": "als *_xb",
     "> ```\n> a_b\n> ```\nc": "```a_b```c",

@@ -47,17 +47,13 @@ export class Feed {
     if (this.#isLong() && !this.#isInLongTarget() && parser.token !== smd.RAW_URL) smd.parser_write(parser, "\n");
   }
 
-  /** Make text of what the end of a line shows to be no more than that; the parser would not show it. */
+  /** Make text of a target that does not end on its line; the parser would not show it. */
   #endLine() {
     const { parser } = this;
-    if (this.#isInTarget()) {
-      parser.text += parser.pending + this.target.join("");
-      this.target = [];
-      parser.pending = "]"; // after which nothing but a target goes on with the link
-    } else if (parser.token === smd.CODE_FENCE && /^[^\n`]`+$/.test(parser.pending)) {
-      parser.text += parser.pending; // quotes that end code have a line of their own
-      parser.pending = "";
-    }
+    if (!this.#isInTarget()) return;
+    parser.text += parser.pending + this.target.join("");
+    this.target = [];
+    parser.pending = "]"; // after which nothing but a target goes on with the link
   }
 
   #isLong() {

@@ -43,11 +43,11 @@ export class Signs {
   #search = null; // for the end of a run, as far as the text has come
   #target = null; // of the link that has begun: where it stands, and what is written for it
   #isURL = false;
-  #fence = null; // of a block of code: its quotes, and whether its lines are behind those of a list or a quotation
+  #fence = null; // of a block of code: its quotes, and whether it is in a list
 
   /** Take a piece of a text, and return what is decided. */
   write(piece, isLast = false) {
-    this.#held += piece.replace(/[\ufdd0-\ufddb]/g, "\ufffd");
+    this.#held += piece.replaceAll("\r", "").replace(/[\ufdd0-\ufddb]/g, "\ufffd");
     let decided = "";
     while (this.#held) {
       const step = this.#next(isLast);
@@ -158,16 +158,15 @@ export class Signs {
   /** Return a line of a block of code, or a part of it, as text; or the line that ends it. */
   #code(rest, isWhole) {
     const { quotes, isInside } = this.#fence;
-    if (/^[\s>]*$/.test(this.#lead)) {
-      if (/^[ >]*`*\s*$/.test(rest) && rest.length <= LONGEST_LEAD) {
-        if (!isWhole) return null;
-        if (rest.replace(/^[ >]{0,20}/, "").trimEnd() === quotes && (isInside || /^ {0,3}`/.test(rest))) {
-          this.#fence = null;
-          return [rest.length, rest];
-        }
+    if (!this.#lead && rest.length <= LONGEST_LEAD && /^ *`*\s*$/.test(rest)) {
+      if (!isWhole) return null;
+      if (rest.trim() === quotes && (isInside || /^ {0,3}`/.test(rest))) {
+        this.#fence = null;
+        return [rest.length, rest];
       }
     }
     const text = hidden(rest);
+    // The parser has four blanks for a tab, which may be the margin of a list.
     return [rest.length, isInside ? text : text.replaceAll("\t", String.fromCharCode(FIRST + SIGNS.indexOf("\t")))];
   }
 
