@@ -6,12 +6,14 @@
 const LONGEST = 500; // characters in which emphasis, code or a formula must end
 const LONGEST_LINK = 1_000;
 const LONGEST_LEAD = 100;
-const SIGNS = "*_~[]`$()<\\\t";
+const SIGNS = "*_~[]`$()<\\>#+-\t";
 const FIRST = 0xfdd0; // of the characters in their place, which Unicode leaves to programs
 const PLAIN = /^[^*_~[\]`$!\\<h\n]+/;
 const URL_BEGINS = /^https?:\/\//;
 const URL = /^[^\s*<>"'`)\]]+/;
 const LEAD = /^[\s>]*(?:(?:[-+*]|\d{1,9}[.)])\s+[\s>]*)*$/; // what may stand before the text of a block
+const ITEM = /^[\s>]*(?:[-+*]|\d{1,9}[.)])\s/;
+const FENCE = "```"; // the only one that the parser knows well
 const RULE = /^(?:(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const TEXT_OF_LINK = String.raw`^!?\[(?:[^[\]\\]|\\.|\[[^[\]]*\])*\]`;
 const WHOLE_TEXT = new RegExp(TEXT_OF_LINK);
@@ -26,11 +28,11 @@ const PUNCTUATION = /[\p{P}\p{S}]/u;
 
 /** Make the signs of a text again of the characters in their place. */
 export function shown(text) {
-  return text.replace(/[\ufdd0-\ufddb]/g, (character) => SIGNS[character.charCodeAt(0) - FIRST]);
+  return text.replace(/[\ufdd0-\ufddf]/g, (character) => SIGNS[character.charCodeAt(0) - FIRST]);
 }
 
-function hidden(text) {
-  return text.replace(/[*_~[\]`$()<\\]/g, (sign) => String.fromCharCode(FIRST + SIGNS.indexOf(sign)));
+function hidden(text, withMarks = false) {
+  return text.replace(withMarks ? /[>#+-]/g : /[*_~[\]`$()<\\]/g, (sign) => String.fromCharCode(FIRST + SIGNS.indexOf(sign)));
 }
 
 export class Signs {
@@ -43,11 +45,12 @@ export class Signs {
   #search = null; // for the end of a run, as far as the text has come
   #target = null; // of the link that has begun: where it stands, and what is written for it
   #isURL = false;
+  #isInList = false;
   #fence = null; // of a block of code: its quotes, and whether it is in a list
 
   /** Take a piece of a text, and return what is decided. */
   write(piece, isLast = false) {
-    this.#held += piece.replaceAll("\r", "").replace(/[\ufdd0-\ufddb]/g, "\ufffd");
+    this.#held += piece.replaceAll("\r", "").replace(/[\ufdd0-\ufddf]/g, "\ufffd");
     let decided = "";
     while (this.#held) {
       const step = this.#next(isLast);
@@ -68,8 +71,10 @@ export class Signs {
     this.#held = this.#held.slice(taken.length);
     this.#at += taken.length;
     this.#before = taken.at(-1);
-    if (this.#before === "\n") this.#lead = "";
-    else if (this.#lead.length < LONGEST_LEAD) this.#lead += taken;
+    if (this.#before === "\n") {
+      if (/^\S/.test(this.#lead)) this.#isInList = ITEM.test(this.#lead);
+      this.#lead = "";
+    } else if (this.#lead.length < LONGEST_LEAD) this.#lead += taken;
   }
 
   /** Return how many characters are decided, and what is written for them; null if none are. */
@@ -91,6 +96,12 @@ export class Signs {
     }
     if (this.#fence) return this.#code(rest, isWhole);
     if (this.#isURL) return this.#url(rest, isLast);
+    if (!this.#lead && !this.#isInList && /^(?: {4}|\t)/.test(rest)) {
+      const [code] = /^[ \t]*[>#+-]*/.exec(rest); // which begin nothing there
+      if (code.length === rest.length && !isWhole) return null;
+      return [code.length, hidden(code, true)];
+    }
+    if (!this.#lead && /^ {1,3}$/.test(rest) && !isWhole) return null;
     const plain = PLAIN.exec(rest);
     if (plain) return [plain[0].length, plain[0]];
     const isDecided = isWhole || rest.length > LONGEST;
@@ -131,13 +142,13 @@ export class Signs {
     }
     if (/^\*[ \t]/.test(rest)) return [2, rest.slice(0, 2)];
     if (/^`{1,2}$/.test(rest) && !isWhole) return null;
-    const [quotes] = /^`{3,}/.exec(rest) ?? [];
+    const [quotes] = /^(?:`{3,}|~{3,})/.exec(rest) ?? [];
     if (quotes) {
       if (!isWhole && rest.length <= LONGEST_LEAD) return null;
       if (this.#lead.includes(">")) return [quotes.length, hidden(quotes)]; // the parser would not find its end
       if (!rest.slice(quotes.length).includes("`")) {
         this.#fence = { quotes, isInside: this.#lead !== "" };
-        return [rest.length, quotes + hidden(rest.slice(quotes.length))];
+        return [rest.length, FENCE + hidden(rest.slice(quotes.length))];
       }
       const [span] = CODE.exec(rest) ?? []; // code within a line, for which the parser takes one quote here
       if (span) return [span.length, `\`${hidden(span.slice(quotes.length, -quotes.length))}\``];
@@ -158,11 +169,11 @@ export class Signs {
   /** Return a line of a block of code, or a part of it, as text; or the line that ends it. */
   #code(rest, isWhole) {
     const { quotes, isInside } = this.#fence;
-    if (!this.#lead && rest.length <= LONGEST_LEAD && /^ *`*\s*$/.test(rest)) {
+    if (!this.#lead && rest.length <= LONGEST_LEAD && /^ *(?:`*|~*)\s*$/.test(rest)) {
       if (!isWhole) return null;
-      if (rest.trim() === quotes && (isInside || /^ {0,3}`/.test(rest))) {
+      if (rest.trim() === quotes && (isInside || /^ {0,3}\S/.test(rest))) {
         this.#fence = null;
-        return [rest.length, rest];
+        return [rest.length, rest.replace(quotes, FENCE)];
       }
     }
     const text = hidden(rest);
