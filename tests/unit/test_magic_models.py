@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import responses
 from IPython.core.completer import provisionalcompleter
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from g4f_lite import Client, Conversation, Fallback, Local, ModelNotSupportedError, OpenAICompatible
@@ -260,6 +261,17 @@ def test_what_is_at_hand_is_completed_first(shell: InteractiveShell, monkeypatch
     with provisionalcompleter():
         found = [completion.text for completion in shell.Completer.completions("%%chat -m ", 10)]
     assert found[:6] == ["client", "server", "large", "small", "Local", "AiEngine"]
+
+
+@pytest.mark.parametrize("word", ["groq,local", "local,groq:small", "$groq,local", "local,{mine}", "echo, $mine"])
+def test_a_variable_in_a_list_is_not_taken_for_another_provider(
+    shell: InteractiveShell, g4f_scripted: Scripted, word: str
+) -> None:
+    shell.user_ns.update(groq=g4f_scripted, mine=g4f_scripted)
+    for line in (f"%chat model {word}", f"%%chat -m '{word}'\nHello"):
+        with pytest.raises(UsageError, match=r"is a variable, and not for a list; write chain = g4f_lite\.Fallback"):
+            run(shell, line)
+    assert g4f_scripted.calls == []
 
 
 def test_a_list_of_providers_is_asked_whoever_was_chosen(

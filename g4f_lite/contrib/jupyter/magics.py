@@ -156,9 +156,15 @@ class ChatMagics(Magics):
     def answerer(self, word: str) -> Answerer:
         """Return who answers for what ``-m`` is given; for nothing, who answers now.
 
-        :raises UsageError: if it is written as a variable, ``$name`` or ``{name}``, and is not one that can answer
+        :raises UsageError: if it is written as a variable, ``$name`` or ``{name}``, and is not one that can answer, or
+            is a list with a variable, whose name may also be that of another provider
         """
         word = _unquoted(word)
+        for each in word.split(",") if "," in word else ():
+            name = each.partition(":")[0].strip(" ${}")
+            if isinstance(self.shell.user_ns.get(name), SOURCES) or each.strip()[:1] in "${":
+                make = f"chain = g4f_lite.Fallback([{name}, …])"
+                raise UsageError(f"-m {word}: {name} is a variable, and not for a list; write {make}, and -m chain")
         first, colon, model = word.partition(":")
         name = first[1:-1] if first[:1] + first[-1:] == "{}" else first.removeprefix("$")
         value = self.shell.user_ns.get(name)
