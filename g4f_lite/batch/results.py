@@ -89,6 +89,7 @@ class BatchResults(Reading[T], NotAColumn):
         :param meta: whether there are columns beside ``text``, ``output`` or the type's fields, such as ``call_error``
         :raises MissingDependencyError: if pandas is not installed
         """
+        tables.table_module(self._inputs.library)  # before anything is sent
         come = self._all(self)
         return (come if meta else self._warned(come)).to_frame(meta)
 

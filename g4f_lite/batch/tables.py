@@ -65,15 +65,11 @@ class Results(OfBatch, list[Result[T]]):
         :param meta: whether there are the columns that begin with ``call_``
         :raises MissingDependencyError: if pandas is not installed
         """
-        library = self._library or "pandas"
-        try:
-            module = importlib.import_module(library)
-        except ModuleNotFoundError as error:
-            raise MissingDependencyError("to_frame needs pandas: pip install pandas") from error
+        module = table_module(self._library)
         rows = [{**_fields(result), **(_meta(result) if meta else {})} for result in self]
         names = list(dict.fromkeys([*self._columns, *(name for row in rows for name in row)]))
         columns = {name: [row.get(name) for row in rows] for name in names}
-        if library == "polars":
+        if self._library == "polars":
             return module.DataFrame(columns, strict=False)
         return module.DataFrame(
             {name: _typed(module, values) for name, values in columns.items()}, index=self._labels()
@@ -122,6 +118,18 @@ class NotAColumn(OfBatch):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("the results of a batch cannot be copied or pickled; pickle list(results)")
+
+
+def table_module(library: str | None) -> Any:
+    """Import the library that makes tables.
+
+    :param library: that of the prompts; None for pandas
+    :raises MissingDependencyError: if it is not installed
+    """
+    try:
+        return importlib.import_module(library or "pandas")
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("to_frame needs pandas: pip install pandas") from error
 
 
 def html(usage: BatchUsage, total: int | None, failed: Sequence[Result[Any]], reason: BaseException | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -80,7 +81,7 @@ def make_provider(name: str, **settings: Any) -> BaseProvider:
         return _server_at(name, settings)
     if preset := preset_named(name):
         openai = import_module(".openai.provider", __package__)
-        return make(openai.OpenAICompatible.preset, preset, {"name": preset, **settings})
+        return make(partial(openai.OpenAICompatible.preset, preset), preset, settings)
     try:
         found = find_class(name, model)
     except ProviderNotFoundError:

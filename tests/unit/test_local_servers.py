@@ -35,6 +35,7 @@ def test_ollama_is_where_its_own_variable_says(variable: str, address: str, monk
     monkeypatch.setenv("OLLAMA_HOST", variable)
     assert OpenAICompatible.preset("ollama").base_url == address
     assert OpenAICompatible.preset("ollama", base_url="http://mine.test/v1").base_url == "http://mine.test/v1"
+    assert OpenAICompatible.preset("ollama", name="mine").name == "mine"
     assert OpenAICompatible.preset("vllm").base_url == "http://127.0.0.1:8000/v1"
 
 

@@ -71,7 +71,7 @@ class OpenAICompatible(ImageProvider, EmbeddingProvider):
         self.key = Key.of(api_key, self.base_url, self._preset.key_variable, home=self._preset.base_url)
 
     @classmethod
-    def preset(cls: type[Self], name: str, **settings: Any) -> Self:
+    def preset(cls: type[Self], name: str, /, **settings: Any) -> Self:
         """Make the provider for a service that is known by name, such as ``"groq"`` or ``"ollama"``.
 
         :param settings: as for the class itself
