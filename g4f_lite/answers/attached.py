@@ -28,6 +28,9 @@ def join(fields: dict[str, Any], *pieces: dict[str, Any]) -> dict[str, Any]:
     :param pieces: the later pieces, which are left as they are
     """
     for name in dict.fromkeys(name for piece in pieces for name in piece):
+        if name not in fields and len(pieces) == 1:
+            fields[name] = copied(pieces[0][name])
+            continue
         fields.setdefault(name, None)
         values = (piece[name] for piece in pieces if piece.get(name) is not None)
         for kind, run in groupby(values, type):

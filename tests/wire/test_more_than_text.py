@@ -8,7 +8,7 @@ import pytest
 
 from g4f_lite import Identity, Reasoning, ResponseFormatError, RetryPolicy, StreamInterruptedError, Usage
 from g4f_lite.answers.images import ImageResponse
-from g4f_lite.providers.openai.answer import MAX_EVENT_PARTS
+from g4f_lite.providers.openai.answer import MAX_EVENT_PARTS, MAX_EVENT_VALUES
 
 from .conftest import Ask, Provide
 from .openai_answers import STOP, data, piece, streamed, whole
@@ -216,8 +216,13 @@ def test_after_thoughts_that_nobody_can_read_nothing_is_sent_again(delta: dict[s
     assert len(server.requests) == 1
 
 
-def test_an_event_of_very_many_parts_is_refused(provide: Provide) -> None:
-    answer = streamed(piece({"content": "a", "own": [[]] * MAX_EVENT_PARTS}, "stop"))
-    told = "more than 100,000 objects and lists"
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [([[]] * MAX_EVENT_PARTS, "100,000 objects and lists"), ([1] * (MAX_EVENT_VALUES + 1), "300,000 values")],
+    ids=["parts", "values"],
+)
+def test_an_event_of_very_many_parts_is_refused(provide: Provide, own: list[Any], told: str) -> None:
+    answer = streamed(piece({"content": "a", "own": own}, "stop"))
+    told = f"more than {told}"
     with RawServer(every(answer)) as server, pytest.raises(ResponseFormatError, match=told):
         provide(server).create(messages="hi")

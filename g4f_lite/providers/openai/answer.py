@@ -18,6 +18,7 @@ from .errors import failure_in, tells_of_failure, told_at_end, with_body
 END = "[DONE]"
 MAX_LINE_BYTES = MAX_JSON_BYTES  # a line may hold an image
 MAX_EVENT_PARTS = 100_000  # objects and lists; a whole answer may have those of all its tokens
+MAX_EVENT_VALUES = 300_000  # by the commas, also those of a text, which has fewer than tokens
 _MARKER = r"\[[A-Z_ ]*\]|(?i:ping|pong|keep-?alive|heartbeat)|null|\"\""
 JSON_BEGINNINGS = (b"{", b"[", b'"')  # what begins otherwise is a stream of events, or should be
 
@@ -96,7 +97,7 @@ def _read_events(lines: Iterable[bytes], response: Body | None, *, several: bool
                 skipped = skipped or data
                 continue
             try:
-                before, chunk = chunk, parse_json(data, max_parts=MAX_EVENT_PARTS, max_values=10 * MAX_EVENT_PARTS)
+                before, chunk = chunk, parse_json(data, max_parts=MAX_EVENT_PARTS, max_values=MAX_EVENT_VALUES)
             except ResponseFormatError as error:
                 if says_failure or (data[0] != "{" and tells_of_failure(data)):
                     raise with_body(ServiceError(shorten(data)), data) from error
