@@ -153,7 +153,7 @@ def _up_to_the_end(opening: re.Match[str], lines: Iterator[str]) -> Iterator[str
     for line in lines:
         stripped = line.strip(blank)
         margin = len(line) - len(line.lstrip(blank))
-        is_code = margin > len(opening["margin"]) + 3  # as in a docstring
+        is_code = len(line[:margin].expandtabs(4)) > len(opening["margin"]) + 3  # as in a docstring
         if stripped.startswith(ticks) and not stripped.strip(ticks[0]) and not is_code:
             return
         yield line[min(margin, len(opening["margin"])) :]

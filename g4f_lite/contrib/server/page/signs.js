@@ -68,6 +68,7 @@ export class Signs {
   }
 
   #pass(taken) {
+    if (!taken) return;
     this.#held = this.#held.slice(taken.length);
     this.#at += taken.length;
     this.#before = taken.at(-1);
@@ -98,7 +99,7 @@ export class Signs {
     if (this.#isURL) return this.#url(rest, isLast);
     if (!this.#lead && !this.#isInList && /^(?: {4}|\t)/.test(rest)) {
       const [code] = /^[ \t]*[>#+-]*/.exec(rest); // which begin nothing there
-      if (code.length === rest.length && !isWhole) return null;
+      if (code.length === rest.length && rest.length <= LONGEST_LEAD && !isWhole) return null;
       return [code.length, hidden(code, true)];
     }
     if (!this.#lead && /^ {1,3}$/.test(rest) && !isWhole) return null;
@@ -114,6 +115,7 @@ export class Signs {
       case "\\":
         if (rest.length < 2 && !isWhole) return null;
         if (!PUNCTUATION.test(rest[1] ?? " ")) return [1, hidden("\\")];
+        if (rest[1] === "(" && !rest.includes("\\)")) return isDecided ? [2, hidden("(")] : null;
         return [2, rest.slice(0, 2)];
       case "<":
         if (/^<(?:b(?:r\s{0,9}\/?)?)?$/i.test(rest) && !isWhole) return null;
@@ -145,10 +147,12 @@ export class Signs {
     const [quotes] = /^(?:`{3,}|~{3,})/.exec(rest) ?? [];
     if (quotes) {
       if (!isWhole && rest.length <= LONGEST_LEAD) return null;
-      if (this.#lead.includes(">")) return [quotes.length, hidden(quotes)]; // the parser would not find its end
       if (!rest.slice(quotes.length).includes("`")) {
-        this.#fence = { quotes, isInside: this.#lead !== "" };
-        return [rest.length, FENCE + hidden(rest.slice(quotes.length))];
+        const isQuoted = this.#lead.includes(">");
+        this.#fence = { quotes, isInside: this.#lead !== "" && !isQuoted, isQuoted };
+        // The parser knows no block of code within a quotation, nor on the line of an item's mark.
+        const margin = isQuoted ? "\n" : this.#lead.trim() ? `\n${" ".repeat(this.#lead.length)}` : "";
+        return [rest.length, margin + FENCE + hidden(rest.slice(quotes.length))];
       }
       const [span] = CODE.exec(rest) ?? []; // code within a line, for which the parser takes one quote here
       if (span) return [span.length, `\`${hidden(span.slice(quotes.length, -quotes.length))}\``];
@@ -168,8 +172,15 @@ export class Signs {
 
   /** Return a line of a block of code, or a part of it, as text; or the line that ends it. */
   #code(rest, isWhole) {
-    const { quotes, isInside } = this.#fence;
-    if (!this.#lead && rest.length <= LONGEST_LEAD && /^ *(?:`*|~*)\s*$/.test(rest)) {
+    const { quotes, isInside, isQuoted } = this.#fence;
+    if (isQuoted && !this.#lead) {
+      if (/^ {0,3}>?$/.test(rest) && !isWhole) return null;
+      const [mark] = /^ {0,3}> ?/.exec(rest) ?? [];
+      if (mark) return [mark.length, ""];
+      this.#fence = null; // with the quotation
+      return [0, `${FENCE}\n`];
+    }
+    if ((!this.#lead || (isQuoted && /^ {0,3}> ?$/.test(this.#lead))) && rest.length <= LONGEST_LEAD && /^ *(?:`*|~*)\s*$/.test(rest)) {
       if (!isWhole) return null;
       if (rest.trim() === quotes && (isInside || /^ {0,3}\S/.test(rest))) {
         this.#fence = null;
