@@ -42,7 +42,8 @@ _CHALLENGE = (
 _RATE_LIMIT = r"(?i)rate.?limit|too many requests"
 _USED_UP = (
     r"(?i)reached (?:the|your) (?:\w{1,30} ){0,5}limit|insufficient.quota|exceeded your current quota|usage limit"
-    r"|out of credit|limit (?:has been )?(?:reached|exceeded) for (?:today|this)"
+    r"|out of credit|(?:no|any) credits|credit balance is too low|billing.hard.limit"
+    r"|limit (?:has been )?(?:reached|exceeded) for (?:today|this)"
 )
 # Reasons to end an answer, and names of events, that say that it failed: OpenRouter's "error", Zhipu's
 # "network_error", DeepSeek's "insufficient_system_resource", Gemini's "MALFORMED_FUNCTION_CALL", SGLang's "abort" …

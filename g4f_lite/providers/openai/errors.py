@@ -36,6 +36,9 @@ _FAILED_STATES = ("error", "failed", "fail", "failure")
 _LOADING = r"(?i)\s*loading (?:the )?model\b|.{0,300}\bis (?:currently |still )?loading\b"
 # Codes of Azure and OpenAI, Alibaba, and Mistral.
 _FILTERED = r"content_?(?:filter|policy)|responsibleai|data_?inspection_?failed|moderation|guardrail"
+# As OpenAI, Google and xAI say it with status 400; and of a model OpenAI, Mistral, Groq and OpenRouter.
+_BAD_KEY = r"invalid_api_key|api key not valid|incorrect api key"
+_NO_MODEL = r"(?:model_not_found|invalid_model|model_decommissioned)\b|is not a valid model id"
 _OF_PROMPT = r"(?i)\bimage input\b|\bmmproj\b|does not support (?:images|image input|vision)"
 # Codes that say that the service itself failed, inside an answer whose status says that all is well.
 _OF_SERVICE = r"server_?error|internal_?(?:server )?error|api_error|overloaded|unavailable"
@@ -194,15 +197,14 @@ def error_of(error: Any, status: int | None, sent: dict[str, Any]) -> G4FLiteErr
     if is_limit(label, said, code):
         return limit_error(error if isinstance(error, dict) else sent, label, said, text, code)
     words = re.sub(r"/\S*", "", said).lower()  # without paths, such as that of a list of models
-    if "model_not_found" in label or (code == 404 and "model" in words):
+    if re.search(_NO_MODEL, f"{label} {words}") or (code == 404 and "model" in words):
         return ModelNotSupportedError(shorten(said, _MODEL_CHARACTERS) or text, status=code)
     kind: type[ProviderError] = ServiceError
     is_moderated = code == 403 and "input was flagged" in words  # as OpenRouter says it
     if (
         (code in (401, 403) and not is_moderated)
         or "authentica" in label
-        or "invalid_api_key" in label
-        or "api key not valid" in said.lower()
+        or re.search(_BAD_KEY, f"{label} {said.lower()}")
     ):
         kind = AuthenticationError
     elif code == 402:
