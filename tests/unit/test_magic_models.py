@@ -274,6 +274,23 @@ def test_a_variable_in_a_list_is_not_taken_for_another_provider(
     assert g4f_scripted.calls == []
 
 
+@pytest.mark.parametrize(("word", "near"), [("hom", "home"), ("hom:large", "home"), ("olama:llama3.2", "ollama")])
+def test_a_misprint_is_not_sent_to_who_answers_now(
+    shell: InteractiveShell, g4f_scripted: Scripted, monkeypatch: pytest.MonkeyPatch, word: str, near: str
+) -> None:
+    shell.user_ns.update(paid=g4f_scripted, home=Echo())
+    run(shell, "%chat model paid")
+    for line in (f"%chat model {word}", f"%%chat -m {word}\nHello"):
+        with pytest.raises(UsageError, match=f"and no such model; try {near}$"):
+            run(shell, line)
+    assert g4f_scripted.calls == []
+    shell.user_ns.update(paid=(other := Scripted("fine")))
+    monkeypatch.setattr(other, "get_models", lambda: [word])
+    run(shell, "%chat model paid")
+    run(shell, f"%%chat -m {word}\nHello")
+    assert [call.model for call in other.calls] == [word]
+
+
 def test_a_list_of_providers_is_asked_whoever_was_chosen(
     shell: InteractiveShell, g4f_scripted: Scripted, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,8 +25,9 @@ from ...client.client import Client
 from ...conversation import Conversation
 from ...errors import G4FLiteError, ModelNotSupportedError, sanitize
 from ...providers.base import BaseProvider
+from ...providers.registry import names_providers
 from .interpolation import interpolated, sent_as_written
-from .talk import Answerer, History, Talk, explain, noted
+from .talk import Answerer, History, Talk, explain, near_provider, noted
 from .values import show_value
 
 FORMS = ("markdown", "code", "text")
@@ -174,7 +175,28 @@ class ChatMagics(Magics):
             if not isinstance(value, str):
                 raise UsageError(f"-m {word}: {name} is not a variable with a provider, a Client or a Conversation")
             word = value + colon + model
-        return self.talk.named(word) if word else self.talk.model
+        if not word:
+            return self.talk.model
+        answerer = self.talk.named(word)
+        self._refuse_misprint(word, answerer)
+        return answerer
+
+    def _refuse_misprint(self, word: str, answerer: Answerer) -> None:
+        """Raise if a model that is not listed has nearly the name of a variable, or a provider's before a colon.
+
+        Its prompt is probably not for who answers now.
+
+        :raises UsageError: if so
+        """
+        if names_providers(word) or answerer == Answerer(model=word):  # of which its provider knows all models
+            return
+        variables = [
+            name for name, value in self.shell.user_ns.items() if isinstance(value, SOURCES) and name[0] != "_"
+        ]
+        name, colon, _ = word.partition(":")
+        near = difflib.get_close_matches(name, variables, n=1, cutoff=0.75) or (near_provider(word) if colon else [])
+        if near and word not in self.talk.lists.of(self.talk.addressed(answerer)[0]):
+            raise UsageError(f"-m {word}: there is no variable or provider {name}, and no such model; try {near[0]}")
 
     def _choose(self, word: str) -> None:
         """Let the model that a word names answer the next cells, and say who that is."""
