@@ -271,7 +271,6 @@ def test_a_copy_of_a_budget_is_full() -> None:
     assert pickle.loads(pickle.dumps(budget)).take()
 
 
-@pytest.mark.once
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # newer Pythons warn of threads at a fork
 def test_a_child_is_not_locked_out_by_a_thread_of_its_parent() -> None:
