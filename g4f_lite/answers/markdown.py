@@ -199,10 +199,8 @@ def _replaced(found: re.Match[str], has_pair: bool) -> str:
         return _DOLLAR if has_pair else given
     if kind == "struck":
         return f"~~{_safe_words(found['words'], has_pair)}~~"
-    if kind in (
-        "mark",
-        "small",
-    ):  # pandoc reads what is lowered or raised once more, with its entities as what they stand for
+    # Pandoc reads what is lowered or raised once more, with its entities as what they stand for.
+    if kind in ("mark", "small"):
         return _as_entities(given)
     if kind == "brace":  # of attributes, which some renderers know and others show
         return "&#92;" * ((len(given) - 1) // 2) + "&#123;"

@@ -161,11 +161,8 @@ class ChatMagics(Magics):
             is a list with a variable, whose name may also be that of another provider
         """
         word = _unquoted(word)
-        for each in word.split(",") if "," in word else ():
-            name = each.partition(":")[0].strip(" ${}")
-            if isinstance(self.shell.user_ns.get(name), SOURCES) or each.strip()[:1] in "${":
-                make = f"chain = g4f_lite.Fallback([{name}, …])"
-                raise UsageError(f"-m {word}: {name} is a variable, and not for a list; write {make}, and -m chain")
+        if "," in word:
+            self._refuse_variables(word)
         first, colon, model = word.partition(":")
         name = first[1:-1] if first[:1] + first[-1:] == "{}" else first.removeprefix("$")
         value = self.shell.user_ns.get(name)
@@ -180,6 +177,17 @@ class ChatMagics(Magics):
         answerer = self.talk.named(word)
         self._refuse_misprint(word, answerer)
         return answerer
+
+    def _refuse_variables(self, word: str) -> None:
+        """Raise if a list of providers has a variable.
+
+        :raises UsageError: if so
+        """
+        for each in map(str.strip, word.split(",")):
+            name = each.partition(":")[0].strip("${}")
+            if isinstance(self.shell.user_ns.get(name), SOURCES) or each.startswith(("$", "{")):
+                make = f"chain = g4f_lite.Fallback([{name}, …])"
+                raise UsageError(f"-m {word}: {name} is a variable, and not for a list; write {make}, and -m chain")
 
     def _refuse_misprint(self, word: str, answerer: Answerer) -> None:
         """Raise if a model that is not listed has nearly the name of a variable, or a provider's before a colon.

@@ -45,9 +45,9 @@ def page(request: Request) -> Response | None:
     name = _ADDRESSES.get(request.path)
     if name is None or request.method not in ("GET", "HEAD"):
         return None
-    is_small = re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", request.header("Accept-Encoding")) is not None
-    data, tag = _read(name, is_small)
-    headers = [*_HEADERS, ("ETag", tag), *([("Content-Encoding", "gzip")] if is_small else [])]
+    is_compressed = re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", request.header("Accept-Encoding")) is not None
+    data, tag = _read(name, is_compressed)
+    headers = [*_HEADERS, ("ETag", tag), *([("Content-Encoding", "gzip")] if is_compressed else [])]
     if request.header("If-None-Match") == tag:
         return Response(304, [], headers)
     media_type = f"{_TYPES[name.rpartition('.')[2]]}; charset=utf-8"
@@ -55,11 +55,11 @@ def page(request: Request) -> Response | None:
 
 
 @lru_cache
-def _read(name: str, is_small: bool) -> tuple[bytes, str]:
+def _read(name: str, is_compressed: bool) -> tuple[bytes, str]:
     """Read a file, and give it with its tag.
 
-    :param is_small: whether to compress it
+    :param is_compressed: whether to compress it
     """
     data = (files("g4f_lite.contrib.server") / "page" / name).read_bytes()
-    data = gzip.compress(data, mtime=0) if is_small else data
+    data = gzip.compress(data, mtime=0) if is_compressed else data
     return data, f'"{hashlib.sha256(data).hexdigest()[:16]}"'

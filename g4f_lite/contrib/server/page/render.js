@@ -45,16 +45,17 @@ export class Markdown {
     };
     renderer.add_text = (data, words) => add_text(data, shown(words));
     renderer.set_attr = (data, type, given) => {
-      const value = type === smd.HREF || type === smd.SRC ? shown(given).replace(/ "[^"]*"$|^ | $/g, "") : shown(given);
       const element = node(data);
       const isTarget = type === smd.HREF || type === smd.SRC;
+      const value = isTarget ? shown(given).replace(/ "[^"]*"$|^ | $/g, "") : shown(given); // without its title
       if (isShared[data.index]) {
         if (isTarget) element.append(` (${shortened(value)})`);
       } else if (type === smd.SRC && IMAGES.test(value)) {
         element.dataset.image = value;
       } else if (isTarget) {
         if (!LINKS.test(value)) {
-          element.prepend(type === smd.SRC ? "![" : "["); // it is code, as in values[name](argument), or a link that nobody should follow
+          // It is code, as in values[name](argument), or a link that nobody should follow.
+          element.prepend(type === smd.SRC ? "![" : "[");
           element.append(`](${shortened(value)})`);
           return;
         }

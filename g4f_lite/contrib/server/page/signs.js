@@ -1,12 +1,16 @@
 // The signs of Markdown that mean something.  The parser takes each star, underscore and bracket for the beginning of
 // something, and drops those that nothing ends, as in max_tokens, f(x)[0] and **kwargs.  Here these become characters
-// that mean nothing to it, until `shown` makes them signs again: one for one, so that nothing is lost where they were
-// taken for something else.  What is undecided waits, at most for its line.
+// that mean nothing to it, until `shown` makes them signs again.  A sign is hidden and never dropped, so that
+// nothing is lost where it was taken for something else; only the quotes around code are written as the parser knows
+// them, and the marks of a quotation that has code are left out.  What is undecided waits, at most for its line.
 
 const LONGEST = 500; // characters in which emphasis, code or a formula must end
 const LONGEST_LINK = 1_000;
 const LONGEST_LEAD = 100;
 const SIGNS = "*_~[]`$()<\\>#+-\t";
+const IN_TEXT = /[*_~[\]`$()<\\]/g;
+const MARKS = /[>#+-]/g; // of blocks
+const TABS = /\t/g;
 const FIRST = 0xfdd0; // of the characters in their place, which Unicode leaves to programs
 const PLAIN = /^[^*_~[\]`$!\\<h\n]+/;
 const URL_BEGINS = /^https?:\/\//;
@@ -31,8 +35,8 @@ export function shown(text) {
   return text.replace(/[\ufdd0-\ufddf]/g, (character) => SIGNS[character.charCodeAt(0) - FIRST]);
 }
 
-function hidden(text, withMarks = false) {
-  return text.replace(withMarks ? /[>#+-]/g : /[*_~[\]`$()<\\]/g, (sign) => String.fromCharCode(FIRST + SIGNS.indexOf(sign)));
+function hidden(text, signs = IN_TEXT) {
+  return text.replace(signs, (sign) => String.fromCharCode(FIRST + SIGNS.indexOf(sign)));
 }
 
 export class Signs {
@@ -46,7 +50,7 @@ export class Signs {
   #target = null; // of the link that has begun: where it stands, and what is written for it
   #isURL = false;
   #isInList = false;
-  #fence = null; // of a block of code: its quotes, and whether it is in a list
+  #fence = null; // of a block of code: its quotes, and whether it is in a list, or in a quotation
 
   /** Take a piece of a text, and return what is decided. */
   write(piece, isLast = false) {
@@ -100,7 +104,7 @@ export class Signs {
     if (!this.#lead && !this.#isInList && /^(?: {4}|\t)/.test(rest)) {
       const [code] = /^[ \t]*[>#+-]*/.exec(rest); // which begin nothing there
       if (code.length === rest.length && rest.length <= LONGEST_LEAD && !isWhole) return null;
-      return [code.length, hidden(code, true)];
+      return [code.length, hidden(code, MARKS)];
     }
     if (!this.#lead && /^ {1,3}$/.test(rest) && !isWhole) return null;
     const plain = PLAIN.exec(rest);
@@ -180,7 +184,8 @@ export class Signs {
       this.#fence = null; // with the quotation
       return [0, `${FENCE}\n`];
     }
-    if ((!this.#lead || (isQuoted && /^ {0,3}> ?$/.test(this.#lead))) && rest.length <= LONGEST_LEAD && /^ *(?:`*|~*)\s*$/.test(rest)) {
+    const isFirst = !this.#lead || (isQuoted && /^ {0,3}> ?$/.test(this.#lead)); // of its line
+    if (isFirst && rest.length <= LONGEST_LEAD && /^ *(?:`*|~*)\s*$/.test(rest)) {
       if (!isWhole) return null;
       if (rest.trim() === quotes && (isInside || /^ {0,3}\S/.test(rest))) {
         this.#fence = null;
@@ -189,7 +194,7 @@ export class Signs {
     }
     const text = hidden(rest);
     // The parser has four blanks for a tab, which may be the margin of a list.
-    return [rest.length, isInside ? text : text.replaceAll("\t", String.fromCharCode(FIRST + SIGNS.indexOf("\t")))];
+    return [rest.length, isInside ? text : hidden(text, TABS)];
   }
 
   /** Return a span of code or a formula with text in it; without an end its sign is text. */
