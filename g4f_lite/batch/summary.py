@@ -246,7 +246,7 @@ def told_of_fallbacks(results: Sequence[Result[Any]]) -> str:
 
 
 def told_of_no_answers(results: Iterable[Result[Any]]) -> str:
-    """Say how many texts are refusals of the model, how many are cut, which look like others, and how many are ""."""
+    """Say how many texts are refusals or cut, which look like others, and how many answers have no text."""
     given = [result for result in results if result.error is None]
     refused, cut = sum(result.refusal is not None for result in given), sum(result.is_cut for result in given)
     told = [f"the model refused {counted(refused, 'prompt')}"] if refused else []

@@ -49,16 +49,17 @@ def show(stream: AnswerStream, *, whole: bool = False, raw: bool = False) -> Ans
 
 def note_what_is_missing(answer: Answer) -> None:
     """Say on standard error if an answer has no text, or is cut: by the service's filter, or by which limit."""
+    context = click.get_current_context(silent=True)
+    given = {} if context is None else context.params
     if not answer:
         called = ", ".join(call.name for call in answer.tool_calls)
-        instead = f"calls of tools: {called}" if called else "reasoning"
-        note(one_line(f"the answer has no text, only {instead}; --json shows it"))
+        more = "reasoning" if answer.reasoning else "fields of the service's own"
+        instead = f"calls of tools: {called}" if called else more
+        note(one_line(f"the answer has no text, only {instead}{'' if given.get('as_json') else '; --json shows it'}"))
     if answer.finish_reason == "content_filter":
         note("the answer is cut, because the service's filter held the rest back")
     if answer.finish_reason != "length":
         return
-    context = click.get_current_context(silent=True)
-    given = {} if context is None else context.params
     if given.get("max_tokens") or any(text.startswith("max_") for text in given.get("more", ())):
         note("the answer is cut, because it has reached the limit of tokens; see --max-tokens")
     elif answer.provider != "Local":  # which has told that its context is full

@@ -226,6 +226,9 @@ def test_what_an_answer_lacks_is_noted(answer: list[Any], told: str, emulator: E
     emulator.answer(answer)
     done = call("chat", "hello", *here)
     assert (done.returncode, done.stderr) == (0, f"Note: the answer {told}\n")
+    emulator.answer(answer)
+    done = call("chat", "hello", "--json", *here)
+    assert done.stderr == f"Note: the answer {told.removesuffix('; --json shows it')}\n"
 
 
 @pytest.mark.parametrize(
